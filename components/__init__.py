@@ -1,0 +1,1 @@
+"""Parts of the retrieval pipeline that do not know the pipeline."""

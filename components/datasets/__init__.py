@@ -1,0 +1,1 @@
+"""What a dataset is: definitions, readers of raw files, archives and sources."""

@@ -1,0 +1,1 @@
+"""ExampleGen: raw events in, split Examples and the catalogue of candidates out."""

@@ -1,0 +1,1 @@
+"""ExampleValidator that blocks: anomalies stop the pipeline."""

@@ -1,0 +1,1 @@
+"""Examples artifacts as Parquet: the one place that knows how they lie on disk."""

@@ -1,0 +1,1 @@
+"""SchemaGen: imports a schema that people curate; nothing is inferred."""

@@ -1,0 +1,1 @@
+"""Transform: raw features to the integers and vectors that towers read."""
