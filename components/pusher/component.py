@@ -1,0 +1,66 @@
+"""Pusher as a TFX component."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import component_spec, standard_artifacts, standard_component_specs
+
+from components.pusher import executor
+
+
+class ServingPusherSpec(types.ComponentSpec):
+    """Inputs, outputs and parameters of `ServingPusher`."""
+
+    PARAMETERS = {
+        "base_directory": component_spec.ExecutionParameter(type=str),
+        "code_version": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        standard_component_specs.MODEL_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.Model
+        ),
+        standard_component_specs.MODEL_BLESSING_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.ModelBlessing
+        ),
+    }
+    OUTPUTS = {
+        standard_component_specs.PUSHED_MODEL_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.PushedModel
+        ),
+    }
+
+
+class ServingPusher(base_component.BaseComponent):
+    """Pushes a blessed model in TensorFlow Serving's layout.
+
+    It asks what is served now, which no cache key knows: it must run each time, so the pipeline
+    switches its caching off.
+
+    Args:
+        model: The candidate model.
+        model_blessing: The Evaluator's verdict on it.
+        base_directory: Folder of the model's versions.
+        code_version: Fingerprint of the code behind this component.
+    """
+
+    SPEC_CLASS = ServingPusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        model: types.BaseChannel,
+        model_blessing: types.BaseChannel,
+        base_directory: str,
+        code_version: str,
+    ) -> None:
+        super().__init__(
+            spec=ServingPusherSpec(
+                model=model,
+                model_blessing=model_blessing,
+                base_directory=base_directory,
+                code_version=code_version,
+                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+            )
+        )

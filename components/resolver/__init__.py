@@ -1,0 +1,1 @@
+"""Resolver: which earlier model a new one is compared with."""

@@ -1,0 +1,69 @@
+"""Runs the Trainer: reads Examples through the transform graph, fits, exports."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import tensorflow_transform as tft
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import path_utils
+
+from components.example_gen.executor import CANDIDATES, CANDIDATES_SPLIT
+from components.trainer import export, index, training
+from components.trainer import input as trainer_input
+from components.trainer.hyperparameters import Hyperparameters
+from components.transform import preprocessing
+
+TRAINING_CURVE = "training_curve.json"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of `components.trainer.component.RetrievalTrainer`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the SavedModel and, into the model run, TensorBoard logs and the training curve."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
+        catalogue = artifact_utils.get_single_uri(input_dict[CANDIDATES])
+        transform_graph = artifact_utils.get_single_uri(
+            input_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
+        )
+        model = artifact_utils.get_single_instance(output_dict[standard_component_specs.MODEL_KEY])
+        model_run = artifact_utils.get_single_uri(
+            output_dict[standard_component_specs.MODEL_RUN_KEY]
+        )
+        hyperparameters = Hyperparameters.from_json(exec_properties["hyperparameters"])
+        definition = preprocessing.DEFINITION
+
+        queries = tft.TFTransformOutput(transform_graph).vocabulary_size_by_name(
+            preprocessing.QUERY_VOCABULARY
+        )
+        candidates = trainer_input.load_candidates(
+            catalogue, CANDIDATES_SPLIT, transform_graph, definition
+        )
+        train_split = trainer_input.load_interactions(examples, "train", transform_graph, definition)
+        valid_split = trainer_input.load_interactions(
+            examples, "valid", transform_graph, definition, with_seen=True
+        )
+        fitted = training.train(
+            train_split, valid_split, candidates, queries, hyperparameters, model_run
+        )
+        tables = index.build_tables(fitted, train_split, candidates, queries)
+        export.save(tables, transform_graph, definition, path_utils.serving_model_dir(model.uri))
+
+        with fileio.open(os.path.join(model_run, TRAINING_CURVE), "w") as stream:
+            stream.write(json.dumps(fitted.history, indent=1))
+        valid = fitted.history[training.VALID_METRIC]
+        model.set_int_custom_property("epochs", len(valid))
+        model.set_int_custom_property("queries", queries)
+        model.set_int_custom_property("candidates", len(candidates))
+        model.set_string_custom_property(training.VALID_METRIC, f"{max(valid):.6f}")

@@ -1,0 +1,183 @@
+"""Reads Examples through the transform graph into arrays that training can shuffle at will."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.datasets.definition import DatasetDefinition
+from components.examples import parquet
+from components.examples.columns import SEEN_CANDIDATES
+from components.transform import preprocessing
+
+
+@dataclasses.dataclass(frozen=True)
+class Interactions:
+    """Positive pairs of one split.
+
+    Attributes:
+        query: Positions in the query vocabulary [n], int64; `UNKNOWN` for a query not in train.
+        candidate: Positions in the candidate vocabulary [n], int64.
+        seen: Flat positions of the candidates seen in train, pair by pair, int64.
+        seen_splits: Where the seen of each pair begin and end in `seen` [n + 1], int64.
+    """
+
+    query: np.ndarray
+    candidate: np.ndarray
+    seen: np.ndarray
+    seen_splits: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+
+@dataclasses.dataclass(frozen=True)
+class CandidateTable:
+    """The catalogue in the order of the candidate vocabulary.
+
+    Attributes:
+        ids: Candidate ids [n], bytes.
+        titles: Titles [n], bytes.
+        features: Transformed candidate features by name, each [n] or [n, labels].
+    """
+
+    ids: np.ndarray
+    titles: np.ndarray
+    features: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def load_interactions(
+    examples_uri: str,
+    split: str,
+    transform_graph_uri: str,
+    definition: DatasetDefinition,
+    with_seen: bool = False,
+) -> Interactions:
+    """Reads the pairs of a split through the transform graph.
+
+    Args:
+        examples_uri: Examples artifact of the interactions.
+        split: Name of the split.
+        transform_graph_uri: TransformGraph artifact.
+        definition: The dataset's definition.
+        with_seen: Whether to read what each query saw in train; else `seen` is empty.
+    """
+    columns = [definition.query_id, definition.candidate_key]
+    transform = transform_batches(transform_graph_uri, columns + [SEEN_CANDIDATES] * with_seen)
+    queries, candidates, seen, lengths = [], [], [], []
+    for batch in parquet.read_split(
+        examples_uri, split, columns + [SEEN_CANDIDATES] * with_seen
+    ):
+        features = transform(batch)
+        queries.append(features[preprocessing.QUERY].numpy())
+        candidates.append(features[preprocessing.CANDIDATE].numpy())
+        rows = len(queries[-1])
+        if with_seen:
+            sparse = features[preprocessing.SEEN]
+            seen.append(sparse.values.numpy())
+            lengths.append(np.bincount(sparse.indices[:, 0].numpy(), minlength=rows))
+        else:
+            lengths.append(np.zeros(rows, np.int64))
+    return Interactions(
+        query=np.concatenate(queries),
+        candidate=np.concatenate(candidates),
+        seen=np.concatenate(seen) if seen else np.zeros(0, np.int64),
+        seen_splits=np.concatenate([[0], np.cumsum(np.concatenate(lengths))]),
+    )
+
+
+def load_candidates(
+    candidates_uri: str, split: str, transform_graph_uri: str, definition: DatasetDefinition
+) -> CandidateTable:
+    """Reads the catalogue, in the order of the candidate vocabulary.
+
+    Raises:
+        ValueError: The vocabulary and the catalogue differ: they come from different runs.
+    """
+    named = [definition.candidate_id, definition.candidate_title]
+    columns = list(dict.fromkeys([*named, *definition.candidate_features]))
+    transform = transform_batches(transform_graph_uri, columns)
+    parts: list[dict[str, np.ndarray]] = []
+    for batch in parquet.read_split(candidates_uri, split, columns):
+        features = transform(batch)
+        part = {
+            name: value.numpy()
+            for name, value in features.items()
+            if name.startswith(preprocessing.CANDIDATE)
+        }
+        for name in named:
+            part[name] = np.array(_values(batch, name).to_pylist(), dtype=object)
+        parts.append(part)
+    merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    position = merged.pop(preprocessing.CANDIDATE)
+    if not np.array_equal(np.sort(position), np.arange(len(position))):
+        raise ValueError("the candidate vocabulary does not list the catalogue exactly once")
+    order = np.argsort(position)
+    table = {name: values[order] for name, values in merged.items()}
+    return CandidateTable(
+        ids=table[definition.candidate_id],
+        titles=table[definition.candidate_title],
+        features={
+            name: values
+            for name, values in table.items()
+            if name.startswith(f"{preprocessing.CANDIDATE}_")
+        },
+    )
+
+
+def transform_batches(
+    transform_graph_uri: str, columns: Sequence[str]
+) -> Callable[[pa.RecordBatch], Mapping[str, tf.Tensor]]:
+    """A function that maps a record batch with `columns` to the transformed features they give."""
+    output = tft.TFTransformOutput(transform_graph_uri)
+    layer = output.transform_features_layer()
+    types = {name: spec.dtype for name, spec in output.raw_feature_spec().items()}
+
+    @tf.function(
+        autograph=False,
+        input_signature=[
+            {name: tf.SparseTensorSpec([None, None], types[name]) for name in columns}
+        ],
+    )
+    def apply(inputs: Mapping[str, tf.SparseTensor]) -> Mapping[str, tf.Tensor]:
+        return layer(inputs)
+
+    def transform(batch: pa.RecordBatch) -> Mapping[str, tf.Tensor]:
+        return apply({name: _sparse(batch, name) for name in columns})
+
+    return transform
+
+
+def _column(batch: pa.RecordBatch, name: str) -> pa.LargeListArray:
+    return batch.column(batch.schema.get_field_index(name))
+
+
+def _values(batch: pa.RecordBatch, name: str) -> pa.Array:
+    return _column(batch, name).flatten()
+
+
+def _sparse(batch: pa.RecordBatch, name: str) -> tf.SparseTensor:
+    """A list column as a SparseTensor [rows, longest list]."""
+    column = _column(batch, name)
+    offsets = column.offsets.to_numpy()
+    lengths = np.diff(offsets)
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    places = np.arange(len(rows)) - np.repeat(offsets[:-1] - offsets[0], lengths)
+    values = column.flatten()
+    if pa.types.is_large_binary(values.type):
+        array = values.to_numpy(zero_copy_only=False)
+    else:
+        array = values.to_numpy()
+    return tf.SparseTensor(
+        indices=np.stack([rows, places], axis=1).astype(np.int64),
+        values=tf.constant(array, tf.string) if array.dtype == object else array,
+        dense_shape=[len(lengths), max(int(lengths.max(initial=0)), 1)],
+    )
