@@ -1,0 +1,74 @@
+"""Evaluator as a TFX component."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import component_spec, standard_artifacts, standard_component_specs
+
+from components.evaluator import executor
+from components.evaluator.gate import GateBounds
+
+
+class RetrievalEvaluatorSpec(types.ComponentSpec):
+    """Inputs, outputs and parameters of `RetrievalEvaluator`."""
+
+    PARAMETERS = {
+        "gate": component_spec.ExecutionParameter(type=str),
+        "code_version": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        standard_component_specs.EXAMPLES_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.Examples
+        ),
+        standard_component_specs.MODEL_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.Model
+        ),
+        standard_component_specs.BASELINE_MODEL_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.Model, optional=True
+        ),
+    }
+    OUTPUTS = {
+        standard_component_specs.EVALUATION_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.ModelEvaluation
+        ),
+        standard_component_specs.BLESSING_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.ModelBlessing
+        ),
+    }
+
+
+class RetrievalEvaluator(base_beam_component.BaseBeamComponent):
+    """Evaluates a retrieval model with TFMA, through the graph that serves, and gates it.
+
+    Args:
+        examples: Interactions; only the eval split is read, and only here.
+        model: The candidate model.
+        baseline_model: The latest blessed model, or no model at all.
+        gate: Bounds that the candidate is held to.
+        code_version: Fingerprint of the code behind this component, part of its cache key.
+    """
+
+    SPEC_CLASS = RetrievalEvaluatorSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: types.BaseChannel,
+        model: types.BaseChannel,
+        baseline_model: types.BaseChannel,
+        gate: GateBounds,
+        code_version: str,
+    ) -> None:
+        super().__init__(
+            spec=RetrievalEvaluatorSpec(
+                examples=examples,
+                model=model,
+                baseline_model=baseline_model,
+                gate=gate.to_json(),
+                code_version=code_version,
+                evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
+                blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+            )
+        )
