@@ -47,9 +47,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         models = {CANDIDATE_MODEL: model}
         if baselines:
             models[BASELINE_MODEL] = artifact_utils.get_single_instance(baselines)
-        self._evaluate(
-            input_dict[standard_component_specs.EXAMPLES_KEY], models, evaluation.uri
-        )
+        self._evaluate(input_dict[standard_component_specs.EXAMPLES_KEY], models, evaluation.uri)
         measured = {
             name: read_metrics(evaluation.uri, "" if len(models) == 1 else name) for name in models
         }
@@ -117,12 +115,12 @@ def read_metrics(evaluation_uri: str, model_name: str) -> dict[str, float]:
 
 def _number(value: dict[str, Any]) -> float:
     # A mean comes with its interval, a count does not.
-    return float(value["boundedValue"]["value"] if "boundedValue" in value else value["doubleValue"])
+    return float(
+        value["boundedValue"]["value"] if "boundedValue" in value else value["doubleValue"]
+    )
 
 
-def _write_blessing(
-    blessing: Any, models: dict[str, Any], reasons: list[gate.Reason]
-) -> None:
+def _write_blessing(blessing: Any, models: dict[str, Any], reasons: list[gate.Reason]) -> None:
     """Writes what TFX's Evaluator writes, and the reasons beside it."""
     blessed = all(reason.passed for reason in reasons)
     name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME

@@ -29,7 +29,7 @@ def rank_extractors(
     return [
         tfma.extractors.Extractor(
             stage_name="SerializeExamples",
-            ptransform=beam.Map(_with_serialized_examples, columns),
+            ptransform=beam.Map(serialize, columns),
         ),
         tfma.extractors.PredictionsExtractor(eval_config=eval_config, eval_shared_model=models),
         tfma.extractors.Extractor(
@@ -40,7 +40,8 @@ def rank_extractors(
     ]
 
 
-def _with_serialized_examples(extracts: dict[str, Any], columns: list[str]) -> dict[str, Any]:
+def serialize(extracts: dict[str, Any], columns: list[str]) -> dict[str, Any]:
+    """Replaces a batch of extracts' Arrow batch by serialized tf.Examples of some columns."""
     batch = extracts[tfma.ARROW_RECORD_BATCH_KEY]
     arrays = [batch.column(batch.schema.get_field_index(name)) for name in columns]
     encoder = example_coder.RecordBatchToExamplesEncoder()

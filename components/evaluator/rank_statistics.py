@@ -77,8 +77,8 @@ class RankStatistics:
 def row_metrics(rank: np.ndarray, unseen_rank: np.ndarray) -> dict[str, np.ndarray]:
     """Each metric's value per row [n], float64, by the metric's name.
 
-    With one relevant candidate per row, top-k accuracy is recall@k and hit rate@k, and the ideal DCG
-    is 1, so NDCG is 1 / log2(1 + rank) (Jarvelin and Kekalainen 2002).
+    With one relevant candidate per row, top-k accuracy is recall@k and hit rate@k, and the ideal
+    DCG is 1, so NDCG is 1 / log2(1 + rank) (Jarvelin and Kekalainen 2002).
     """
     values = {}
     for view, ranks in ((ALL, rank), (UNSEEN, unseen_rank)):

@@ -228,7 +228,11 @@ def example_columns(definition: DatasetDefinition) -> dict[str, pa.DataType]:
 
     `tfx_bsl` compares schemas with their order, and a schema file read by TFX has none of its own.
     """
-    fields = [*definition.event_schema(), *definition.query_schema(), *definition.candidate_schema()]
+    fields = [
+        *definition.event_schema(),
+        *definition.query_schema(),
+        *definition.candidate_schema(),
+    ]
     columns = {field.name: field.type for field in fields}
     columns[SEEN_CANDIDATES] = pa.list_(pa.string())
     return dict(sorted(columns.items()))
@@ -252,9 +256,7 @@ def seen_candidates(
     query = np.cumsum(np.append(0, _changes(_one_chunk(queries)))) if len(codes) else key
     number_of_keys = max(len(encoded.dictionary), 1)
     pairs = np.unique((query * number_of_keys + key)[codes == splits.TRAIN])
-    start, stop = (
-        np.searchsorted(pairs, bound * number_of_keys) for bound in (query, query + 1)
-    )
+    start, stop = (np.searchsorted(pairs, bound * number_of_keys) for bound in (query, query + 1))
     lengths = np.where(codes == splits.TRAIN, 0, stop - start)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     positions = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], lengths)

@@ -1,8 +1,8 @@
 """Assigns events to the train, valid and eval splits, deterministic in the seed and the event.
 
-`random`: a hash of (seed, query, candidate key) draws the split, so a repeated event can never stand
-on both sides. `temporal`: the latest events in global time are eval, those just before valid. `last`:
-each query's last event is eval, the one before it valid.
+`random`: a hash of (seed, query, candidate key) draws the split, so a repeated event can never
+stand on both sides. `temporal`: the latest events in global time are eval, those just before valid.
+`last`: each query's last event is eval, the one before it valid.
 """
 
 from __future__ import annotations

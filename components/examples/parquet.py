@@ -1,7 +1,7 @@
 """Reads and writes TFX Examples artifacts in Parquet (`PayloadFormat.FORMAT_PARQUET`).
 
-TFX reads such artifacts in whole Arrow batches (`tfx_bsl.tfxio.parquet_tfxio`), where TFRecords pass
-through Beam one by one. Every column is a list, as in a tf.Example; its types are those that
+TFX reads such artifacts in whole Arrow batches (`tfx_bsl.tfxio.parquet_tfxio`), where TFRecords
+pass through Beam one by one. Every column is a list, as in a tf.Example; its types are those that
 `tfx_bsl` derives from a schema: large_list of large_binary, int64 or float32.
 """
 
@@ -18,7 +18,7 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-# Small enough for readers to work in bounded memory, large enough that Python's cost per batch vanishes.
+# Small enough for readers in bounded memory, large enough that Python's cost per batch vanishes.
 ROWS_PER_GROUP = 65_536
 _FILE_SUFFIX = ".parquet"
 

@@ -47,9 +47,7 @@ class Executor(tfx_executor.Executor):
             version, outcome = push(model, base), PUSHED
         destination = os.path.join(base, str(version))
         logging.info("Model %s is %s as %s.", model, outcome, destination)
-        self._MarkPushed(
-            pushed_model, pushed_destination=destination, pushed_version=str(version)
-        )
+        self._MarkPushed(pushed_model, pushed_destination=destination, pushed_version=str(version))
         pushed_model.set_string_custom_property(OUTCOME, outcome)
 
 

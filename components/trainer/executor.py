@@ -30,7 +30,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Any]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the SavedModel and, into the model run, TensorBoard logs and the training curve."""
+        """Writes the SavedModel; into the model run, TensorBoard logs and the training curve."""
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
         catalogue = artifact_utils.get_single_uri(input_dict[CANDIDATES])
@@ -50,7 +50,9 @@ class Executor(base_executor.BaseExecutor):
         candidates = trainer_input.load_candidates(
             catalogue, CANDIDATES_SPLIT, transform_graph, definition
         )
-        train_split = trainer_input.load_interactions(examples, "train", transform_graph, definition)
+        train_split = trainer_input.load_interactions(
+            examples, "train", transform_graph, definition
+        )
         valid_split = trainer_input.load_interactions(
             examples, "valid", transform_graph, definition, with_seen=True
         )

@@ -1,7 +1,7 @@
 """What the Trainer exports: one SavedModel that answers queries and can be evaluated.
 
-Shapes: B queries, N candidates, K = min(100, N). Evaluation and serving share the transform graph, the
-index and the exclusion of seen candidates; they differ only in where the seen come from.
+Shapes: B queries, N candidates, K = min(100, N). Evaluation and serving share the transform graph,
+the index and the exclusion of seen candidates; they differ only in where the seen come from.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ class RetrievalServing(tf.Module):
             SERVING_SIGNATURE: tf.function(self.serve, autograph=False).get_concrete_function(
                 query_id
             ),
-            EVALUATION_SIGNATURE: tf.function(
-                self.evaluate, autograph=False
-            ).get_concrete_function(examples),
+            EVALUATION_SIGNATURE: tf.function(self.evaluate, autograph=False).get_concrete_function(
+                examples
+            ),
         }
 
     def serve(self, query_id: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -84,7 +84,9 @@ class RetrievalServing(tf.Module):
         best, position = tf.math.top_k(scores, self._served)
         exists = best > ranking.EXCLUDED_SCORE
         return {
-            self._definition.candidate_title: tf.where(exists, tf.gather(self.titles, position), ""),
+            self._definition.candidate_title: tf.where(
+                exists, tf.gather(self.titles, position), ""
+            ),
             self._definition.candidate_id: tf.where(exists, tf.gather(self.ids, position), ""),
             "score": best,
         }

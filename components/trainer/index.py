@@ -1,7 +1,8 @@
 """The exact index: every candidate's vector, and who saw what.
 
-Shapes: B queries, N candidates, W width of a vector. The last coordinate of each vector is popularity:
-0 for a known query, 1 (and all else 0) for an unknown one, who so gets the popular candidates.
+Shapes: B queries, N candidates, W width of a vector. The last coordinate of each vector is
+popularity: 0 for a known query, 1 (and all else 0) for an unknown one, which so gets the popular
+candidates.
 """
 
 from __future__ import annotations

@@ -73,9 +73,7 @@ def load_interactions(
     columns = [definition.query_id, definition.candidate_key]
     transform = transform_batches(transform_graph_uri, columns + [SEEN_CANDIDATES] * with_seen)
     queries, candidates, seen, lengths = [], [], [], []
-    for batch in parquet.read_split(
-        examples_uri, split, columns + [SEEN_CANDIDATES] * with_seen
-    ):
+    for batch in parquet.read_split(examples_uri, split, columns + [SEEN_CANDIDATES] * with_seen):
         features = transform(batch)
         queries.append(features[preprocessing.QUERY].numpy())
         candidates.append(features[preprocessing.CANDIDATE].numpy())

@@ -69,7 +69,7 @@ class TwoTowerModel(tfrs.Model):
         )
 
     def _drop_out(self, vectors: tf.Tensor) -> tf.Tensor:
-        # Stateless: XLA ignores the seed of the stateful op, and equal seeds must give equal models.
+        # Stateless: equal seeds must give equal models, compiled by XLA or not.
         width = self._hyperparameters.embedding_dimension
         seed = tf.stack(
             [

@@ -1,7 +1,7 @@
 """The two towers. Shapes: B queries or candidates in a batch, D = embedding_dimension.
 
-Both towers end in D coordinates, plus one if the candidates have a bias: there the query tower says 1
-and the candidate tower its bias, so that one dot product serves training, brute force and any index.
+Both towers end in D coordinates, plus one if the candidates have a bias: there the query tower says
+1 and the candidate tower its bias, so that one dot product serves training and any index.
 """
 
 from __future__ import annotations

@@ -91,10 +91,8 @@ def train(
     )
 
 
-def shuffled_batches(
-    interactions: Interactions, batch_size: int, seed: int
-) -> tf.data.Dataset:
-    """Endless batches of (query, candidate), each pass in a new order; the rest of a pass is left out.
+def shuffled_batches(interactions: Interactions, batch_size: int, seed: int) -> tf.data.Dataset:
+    """Endless batches of (query, candidate), each pass in a new order; its remainder is left out.
 
     Whole index batches are shuffled and gathered: a per-element shuffle is many times slower.
     """

@@ -1,0 +1,138 @@
+"""ExampleGen against the raw files, read here by hand."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tfx.types import standard_artifacts
+
+from components.datasets.errors import DataError
+from components.example_gen.splits import SPLIT_NAMES, SplitSpec
+from components.examples import parquet
+from tests.components.conftest import Artifacts, run_example_gen
+
+Row = tuple[str, str, float, int]
+
+
+def _raw_rows(folder: Path) -> list[Row]:
+    lines = (folder / "u.data").read_text().splitlines()
+    fields = [line.split("\t") for line in lines]
+    return [(user, movie, float(rating), int(time)) for user, movie, rating, time in fields]
+
+
+def _titles(folder: Path) -> dict[str, str]:
+    lines = (folder / "u.item").read_text("latin-1").splitlines()
+    return {line.split("|")[0]: line.split("|")[1] for line in lines}
+
+
+def _read(examples: standard_artifacts.Examples, split: str) -> dict[str, list[list[object]]]:
+    columns: dict[str, list[list[object]]] = collections.defaultdict(list)
+    for batch in parquet.read_split(examples.uri, split):
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            columns[name] += column.to_pylist()
+    return columns
+
+
+def _events(columns: dict[str, list[list[object]]]) -> list[Row]:
+    names = ("user_id", "movie_id", "user_rating", "timestamp")
+    rows = zip(*(columns[name] for name in names), strict=True)
+    return [(u[0].decode(), m[0].decode(), r[0], t[0]) for u, m, r, t in rows]  # type: ignore[attr-defined, misc]
+
+
+@pytest.mark.parametrize("method", ["random", "temporal", "last"])
+def test_splits_hold_every_event_once(raw_folder: Path, tmp_path: Path, method: str) -> None:
+    examples, _ = run_example_gen(raw_folder, tmp_path, SplitSpec(method=method))
+    by_split = {split: _events(_read(examples, split)) for split in SPLIT_NAMES}
+    assert sorted(itertools.chain(*by_split.values())) == sorted(_raw_rows(raw_folder))
+    if method == "temporal":
+        latest = {split: max(row[3] for row in rows) for split, rows in by_split.items()}
+        assert latest["train"] < min(row[3] for row in by_split["valid"])
+        assert latest["valid"] < min(row[3] for row in by_split["eval"])
+    if method == "last":
+        last = collections.defaultdict(int)
+        for user, _, _, time in _raw_rows(raw_folder):
+            last[user] = max(last[user], time)
+        assert {row[0]: row[3] for row in by_split["eval"]} == dict(last)
+
+
+def test_seen_candidates_are_the_train_titles_of_the_user(artifacts: Artifacts) -> None:
+    titles = _titles(artifacts.raw)
+    seen = collections.defaultdict(set)
+    for user, movie, _, _ in _events(_read(artifacts.examples, "train")):
+        seen[user].add(titles[movie])
+    assert not any(_read(artifacts.examples, "train")["seen_candidates"])
+    for split in ("valid", "eval"):
+        columns = _read(artifacts.examples, split)
+        for row, listed in zip(_events(columns), columns["seen_candidates"], strict=True):
+            found = [title.decode() for title in listed]  # type: ignore[attr-defined]
+            assert len(found) == len(set(found))
+            assert set(found) == seen[row[0]]
+
+
+def test_random_split_never_has_a_pair_on_both_sides(artifacts: Artifacts) -> None:
+    pairs = {}
+    for split in SPLIT_NAMES:
+        columns = _read(artifacts.examples, split)
+        pairs[split] = {
+            (user[0], title[0])
+            for user, title in zip(columns["user_id"], columns["movie_title"], strict=True)
+        }
+    assert not pairs["train"] & pairs["eval"]
+    assert not pairs["train"] & pairs["valid"]
+    assert not pairs["valid"] & pairs["eval"]
+
+
+def test_catalogue_has_each_title_once_rated_or_not(artifacts: Artifacts) -> None:
+    columns = _read(artifacts.candidates, "train")
+    found = [title[0].decode() for title in columns["movie_title"]]  # type: ignore[attr-defined]
+    assert sorted(found) == sorted(set(_titles(artifacts.raw).values()))
+    rated = {row[1] for row in _raw_rows(artifacts.raw)}
+    assert set(_titles(artifacts.raw)) - rated, "the data set should have a movie never rated"
+    assert artifacts.candidates.get_int_custom_property("shared_keys") == 1
+
+
+def test_counts_are_recorded(artifacts: Artifacts) -> None:
+    examples = artifacts.examples
+    for split in SPLIT_NAMES:
+        recorded = examples.get_int_custom_property(f"rows_{split}")
+        assert recorded == len(_events(_read(examples, split)))
+    assert examples.get_int_custom_property("queries") == 60
+    pairs = [(row[0], _titles(artifacts.raw)[row[1]]) for row in _raw_rows(artifacts.raw)]
+    assert examples.get_int_custom_property("repeated_events") == len(pairs) - len(set(pairs))
+
+
+def test_two_runs_write_the_same_rows(raw_folder: Path, tmp_path: Path) -> None:
+    first, _ = run_example_gen(raw_folder, tmp_path / "first", SplitSpec())
+    second, _ = run_example_gen(raw_folder, tmp_path / "second", SplitSpec())
+    for split in SPLIT_NAMES:
+        assert _read(first, split) == _read(second, split)
+
+
+def test_bad_line_is_one_error_and_leaves_no_results(raw_folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for name in ("u.data", "u.item", "u.user"):
+        (broken / name).write_bytes((raw_folder / name).read_bytes())
+    lines = (broken / "u.data").read_text().splitlines(keepends=True)
+    lines[4] = lines[4].replace("\t", "\tx", 1)
+    (broken / "u.data").write_text("".join(lines))
+    with pytest.raises(DataError) as caught:
+        run_example_gen(broken, tmp_path / "output", SplitSpec())
+    assert (caught.value.file, caught.value.line, caught.value.column) == ("u.data", 5, "movie_id")
+
+
+def test_list_columns_round_trip() -> None:
+    import pyarrow as pa
+
+    column = pa.array([[1, 2], None, [], [3]], pa.list_(pa.int64()))
+    assert parquet.to_example_column(column).to_pylist() == [[1, 2], [], [], [3]]
+    strings = pa.chunked_array([["a", None], ["é"]])
+    assert parquet.to_example_column(strings).to_pylist() == [[b"a"], [], ["é".encode()]]
+    assert parquet.to_example_column(pa.array([1.5, None])).type == pa.large_list(pa.float32())
+    with pytest.raises(TypeError, match="date32"):
+        parquet.example_type(pa.date32())
+    assert np.array_equal(parquet.missing_column(pa.string(), 2).to_pylist(), [[], []])
