@@ -249,7 +249,7 @@ def seen_candidates(
         codes: Split code of each event [n], int8.
 
     Returns:
-        Lists [n] of large_binary; empty for events in train, which have no use for it.
+        Lists [n] of large_binary; null for events in train, which have no use for them.
     """
     encoded = _one_chunk(keys).dictionary_encode()
     key = encoded.indices.to_numpy().astype(np.int64)
@@ -262,7 +262,8 @@ def seen_candidates(
     positions = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], lengths)
     values = encoded.dictionary.cast(pa.binary()).cast(pa.large_binary())
     return pa.LargeListArray.from_arrays(
-        pa.array(offsets), values.take(pa.array((pairs % number_of_keys)[positions]))
+        pa.array(offsets, mask=np.append(codes == splits.TRAIN, False)),
+        values.take(pa.array((pairs % number_of_keys)[positions])),
     )
 
 

@@ -108,7 +108,7 @@ def assign_random(queries: np.ndarray, candidates: np.ndarray, spec: SplitSpec) 
         Split codes [n], int8.
     """
     with np.errstate(over="ignore"):
-        seed = _mix(np.uint64(spec.seed) + np.uint64(0x9E3779B97F4A7C15))
+        seed = _mix(np.array(spec.seed, np.uint64) + np.uint64(0x9E3779B97F4A7C15))
         pair = _mix(_mix(queries ^ seed) + candidates)
         in_eval = _mix(pair) / _UNIT < spec.eval_fraction
         in_valid = _mix(pair ^ np.uint64(0xD1B54A32D192ED03)) / _UNIT < spec.valid_fraction

@@ -42,7 +42,7 @@ def example_type(column_type: pa.DataType) -> pa.DataType:
 def to_example_column(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Turns a plain or list column into the list column of an Examples artifact.
 
-    A null becomes an empty list: the feature is missing from that example.
+    A null stays null: the feature is missing from that example. TFDV tells that from an empty list.
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):
@@ -58,14 +58,16 @@ def to_example_column(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     np.cumsum(lengths, out=offsets[1:])
     if pa.types.is_large_binary(target.value_type) and pa.types.is_string(values.type):
         values = values.cast(pa.binary())
-    return pa.LargeListArray.from_arrays(pa.array(offsets), values.cast(target.value_type))
+    missing = np.append(array.is_null().to_numpy(zero_copy_only=False), False)
+    # A list whose first offset is null is null.
+    return pa.LargeListArray.from_arrays(
+        pa.array(offsets, mask=missing), values.cast(target.value_type)
+    )
 
 
 def missing_column(column_type: pa.DataType, rows: int) -> pa.Array:
-    """A list column of `rows` empty lists: a feature that no example has."""
-    target = example_type(column_type)
-    offsets = pa.array(np.zeros(rows + 1, np.int64))
-    return pa.LargeListArray.from_arrays(offsets, pa.array([], target.value_type))
+    """A list column of `rows` nulls: a feature that no example has."""
+    return pa.nulls(rows, example_type(column_type))
 
 
 def describe_artifact(artifact: standard_artifacts.Examples, splits: Sequence[str]) -> None:

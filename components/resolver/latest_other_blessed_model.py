@@ -17,7 +17,7 @@ class LatestOtherBlessedModel(latest_blessed_model_strategy.LatestBlessedModelSt
     def resolve_artifacts(
         self, store: mlmd.MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]] | None:
-        """Resolves `model` and `model_blessing`; both may be empty.
+        """Resolves `model` and `model_blessing`, both possibly empty; passes `candidate` on.
 
         Args:
             store: Metadata store, unused.
@@ -25,8 +25,9 @@ class LatestOtherBlessedModel(latest_blessed_model_strategy.LatestBlessedModelSt
         """
         candidates = {artifact.id for artifact in input_dict["candidate"]}
         others = [model for model in input_dict["model"] if model.id not in candidates]
-        return self._resolve(
+        resolved = self._resolve(
             {"model": others, "model_blessing": input_dict["model_blessing"]},
             "model",
             "model_blessing",
         )
+        return {**resolved, "candidate": input_dict["candidate"]}

@@ -1,0 +1,1 @@
+"""The pipeline: its configuration, its graph, running it on this machine, its command line."""

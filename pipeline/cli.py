@@ -1,0 +1,149 @@
+"""The command line; what is slow to load is loaded by the command that needs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline import presets
+from pipeline.config import Config
+from pipeline.failure import OutputError, UsageError
+
+_FAILED = 1
+_USAGE = 2
+_MOST_RECOMMENDATIONS = 100
+_DEFAULT_OUTPUT = Path("output")
+_TFDS_PREFIX = "tfds:"
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A retrieval pipeline on MovieLens, from raw data to a served model.\n\n"
+    "Without a command it does what [bold]run[/bold] does.",
+)
+
+Output = Annotated[
+    Path, typer.Option("--output", help="Folder for metadata, artifacts, logs and serving/.")
+]
+
+
+@app.command()
+def run(
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="SOURCE",
+            help="tfds:movielens/100k, 1m, latest-small, 20m or 25m; or the path of a folder,"
+            " .zip or .whl with MovieLens files of any layout.",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", metavar="METHOD", help="random, temporal or last."),
+    ] = None,
+    preset: Annotated[
+        str, typer.Option("--preset", help=f"One of {', '.join(presets.preset_names())}.")
+    ] = presets.DEFAULT,
+    output: Output = _DEFAULT_OUTPUT,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Replace a value of the preset, such as training.epochs=5; may be repeated.",
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option("--cache", help="Folder for downloads; put archives here to work offline."),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Make the last line of standard output one JSON object."),
+    ] = False,
+) -> None:
+    """Run the pipeline: ingest, validate, transform, train, evaluate, and push if it is good.
+
+    Exit code 0: pushed, or unchanged. 1: an error. 2: wrong usage. 3: the model was not blessed.
+    """
+    config = _config(preset, data, split, cache, assignments or [])
+    from pipeline.local import run as run_locally
+
+    raise typer.Exit(run_locally(config, output, as_json))
+
+
+@app.command()
+def recommend(
+    user: Annotated[str, typer.Option("--user", help="Id of the user, known or not.")],
+    k: Annotated[
+        int, typer.Option("-k", min=1, max=_MOST_RECOMMENDATIONS, help="How many movies.")
+    ] = 10,
+    output: Output = _DEFAULT_OUTPUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Print the movies that the latest pushed model recommends to a user."""
+    from pipeline.paths import OutputPaths
+    from pipeline.recommend import recommend as ask
+
+    answer = ask(OutputPaths.of(output), user, k)
+    if as_json:
+        found = [dataclasses.asdict(item) for item in answer.recommendations]
+        print(json.dumps({"user": user, "version": answer.version, "recommendations": found}))
+        return
+    table = Table(title=Text(f"For user {user}, by version {answer.version}"))
+    table.add_column("", justify="right")
+    table.add_column("title")
+    table.add_column("score", justify="right")
+    for item in answer.recommendations:
+        table.add_row(str(item.rank), Text(item.title), f"{item.score:.3f}")
+    Console().print(table)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs a command line and returns its exit code.
+
+    Args:
+        arguments: The command line without the program's name; `run` may be left out.
+    """
+    arguments = list(arguments)
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        arguments.insert(0, "run")
+    try:
+        app(arguments, prog_name="runner.py")
+    except SystemExit as end:
+        return int(end.code or 0)
+    except UsageError as error:
+        return _fail(str(error), _USAGE)
+    except OutputError as error:
+        return _fail(str(error), _FAILED)
+    return 0
+
+
+def _config(
+    preset: str, data: str | None, split: str | None, cache: Path | None, assignments: list[str]
+) -> Config:
+    """The preset with the options and then the assignments applied."""
+    options = {"data.source": data, "split.method": split, "data.cache": cache}
+    given = [
+        f"{key}={json.dumps(str(value))}" for key, value in options.items() if value is not None
+    ]
+    return presets.load(preset, [*given, *assignments])
+
+
+def _fail(sentence: str, code: int) -> int:
+    message = Text("Error: ", style="bold red")
+    message.append(sentence, style="not bold default")
+    Console(file=sys.stderr, highlight=False, soft_wrap=True).print(message)
+    return code

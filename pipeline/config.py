@@ -1,0 +1,121 @@
+"""The typed configuration of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from components.trainer.hyperparameters import Hyperparameters
+from pipeline.failure import UsageError
+
+
+class Section(BaseModel):
+    """What all sections share: unknown keys are refused and values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSection(Section):
+    """Where events come from.
+
+    Paths become absolute, so that the working directory is no part of what is cached.
+
+    Attributes:
+        source: `tfds:movielens/VERSION`, or the path of a folder, a .zip or a .whl.
+        cache: Folder for downloaded and extracted archives.
+    """
+
+    model_config = ConfigDict(validate_default=True)
+
+    source: str = "tfds:movielens/100k"
+    cache: Path = Path("~/.cache/tfx-tfrs-retrieval")
+
+    @field_validator("source")
+    @classmethod
+    def _absolute_source(cls, source: str) -> str:
+        return source if source.startswith("tfds:") else str(_absolute(Path(source)))
+
+    @field_validator("cache")
+    @classmethod
+    def _absolute_cache(cls, cache: Path) -> Path:
+        return _absolute(cache)
+
+
+class SplitSection(Section):
+    """How events are split, see `components.example_gen.splits.SplitSpec`."""
+
+    method: Literal["random", "temporal", "last"] = "random"
+    seed: int = Field(default=42, ge=0)
+    eval_fraction: float = Field(default=0.2, gt=0, lt=1)
+    valid_fraction: float = Field(default=0.1, gt=0, lt=1)
+
+
+class GateSection(Section):
+    """What a model has to reach to be blessed, see `components.evaluator.gate.GateBounds`."""
+
+    min_unseen_top_100_accuracy: float = Field(default=0.5, gt=0, le=1)
+    min_top_100_accuracy: float = Field(default=0.33, gt=0, le=1)
+    max_drop_from_baseline: float = Field(default=0.01, ge=0, lt=1)
+
+
+class Config(Section):
+    """Everything a run can be told."""
+
+    data: DataSection = Field(default_factory=DataSection)
+    split: SplitSection = Field(default_factory=SplitSection)
+    training: Hyperparameters = Field(default_factory=Hyperparameters)
+    gate: GateSection = Field(default_factory=GateSection)
+
+    @field_validator("training", mode="before")
+    @classmethod
+    def _only_known_keys(cls, values: Any) -> Any:
+        # Pydantic ignores unknown keys of a plain dataclass.
+        unknown = set(values) - set(_keys(Hyperparameters)) if isinstance(values, dict) else set()
+        if unknown:
+            raise ValueError(f"{', '.join(sorted(unknown))} is no hyperparameter")
+        return values
+
+
+def config_from(values: dict[str, Any]) -> Config:
+    """Validates values by section and key.
+
+    Raises:
+        UsageError: Some value does not fit; the sentence names its key.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("; ".join(_sentence(dict(found)) for found in error.errors())) from error
+
+
+def config_keys() -> list[str]:
+    """Every dotted key, such as `training.epochs`, in order of definition."""
+    return [
+        f"{name}.{key}"
+        for name, section in Config.model_fields.items()
+        for key in _keys(section.annotation)
+    ]
+
+
+def _keys(section: Any) -> list[str]:
+    if dataclasses.is_dataclass(section):
+        return [field.name for field in dataclasses.fields(section)]
+    return list(section.model_fields)
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().resolve()
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{key} is not a configuration key"
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if isinstance(error["input"], dict) or error["type"] == "value_error":
+        return f"{key}: {message}"
+    return f"{key} cannot be {str(error['input'])!r}: {message}"

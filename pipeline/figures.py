@@ -1,0 +1,94 @@
+"""The one figure worth showing of each component, read from what it gave out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+
+from pipeline.component_record import OutputArtifact
+
+Outputs = Mapping[str, OutputArtifact]
+
+_SPLITS = ("train", "valid", "eval")
+
+
+def key_figure(component: str, outputs: Outputs) -> str:
+    """The figure of a component as a phrase; empty where there is none.
+
+    Args:
+        component: Id of the component in the pipeline.
+        outputs: What it gave out.
+    """
+    describe = _FIGURES.get(component)
+    return describe(outputs) if describe else ""
+
+
+def _examples(outputs: Outputs) -> str:
+    events, catalogue = outputs["examples"].values, outputs["candidates"].values
+    splits = ", ".join(f"{events[f'rows_{split}']:,} {split}" for split in _SPLITS)
+    phrases = [f"{splits} events of {_count(events['queries'], 'user')}"]
+    phrases.append(_count(catalogue["rows"], "title"))
+    if events.get("repeated_events"):
+        phrases.append(f"{_count(events['repeated_events'], 'event')} repeated")
+    if catalogue.get("shared_keys"):
+        phrases.append(f"{_count(catalogue['shared_keys'], 'title')} shared by several movies")
+    return "; ".join(phrases)
+
+
+def _anomalies(outputs: Outputs) -> str:
+    return "no anomalies"  # with one, the component would not have ended
+
+
+def _vocabularies(outputs: Outputs) -> str:
+    assets = Path(outputs["transform_graph"].uri) / "transform_fn" / "assets"
+    sizes = [
+        f"{len(file.read_bytes().splitlines()):,} {file.name}" for file in sorted(assets.iterdir())
+    ]
+    return ", ".join(sizes)
+
+
+def _training(outputs: Outputs) -> str:
+    model = outputs["model"].values
+    accuracy = float(model["valid_unseen_top_100_accuracy"])
+    epochs = _count(model["epochs"], "epoch")
+    return f"{epochs}; valid top-100 accuracy among unseen titles {accuracy:.4f}"
+
+
+def _baseline(outputs: Outputs) -> str:
+    if "model" not in outputs:
+        return "no earlier blessed model"
+    folder = Path(outputs["model"].uri)
+    made = datetime.fromtimestamp(folder.stat().st_mtime, timezone.utc).astimezone()
+    return f"the blessed model of {made:%Y-%m-%d %H:%M}"
+
+
+def _evaluation(outputs: Outputs) -> str:
+    metrics = json.loads(outputs["evaluation"].values["metrics"])
+    blessed = "blessed" if outputs["blessing"].values["blessed"] else "not blessed"
+    return f"top-100 accuracy {metrics['top_100_accuracy']:.4f}; {blessed}"
+
+
+def _push(outputs: Outputs) -> str:
+    values = outputs["pushed_model"].values
+    if values["outcome"] == "not_blessed":
+        return "not pushed"
+    verb = "pushed as" if values["outcome"] == "pushed" else "already served as"
+    return f"{verb} version {values['pushed_version']}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+_FIGURES: dict[str, Callable[[Outputs], str]] = {
+    "ExampleGen": _examples,
+    "InteractionValidator": _anomalies,
+    "CandidateValidator": _anomalies,
+    "Transform": _vocabularies,
+    "Trainer": _training,
+    "BaselineModel": _baseline,
+    "Evaluator": _evaluation,
+    "Pusher": _push,
+}

@@ -1,0 +1,137 @@
+"""Runs the pipeline on this machine, from the source of data to the verdict."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+from components.datasets.errors import DataError
+from pipeline.config import Config
+from pipeline.failure import IncompleteError, OutputError
+from pipeline.log_capture import LogCapture, captured_logs
+from pipeline.output_lock import locked_output
+from pipeline.paths import OutputPaths
+from pipeline.progress import ComponentTime, current_component
+from pipeline.run_report import RunReport
+from pipeline.terminal import Terminal
+from pipeline.verdict import Verdict, failure, judge
+
+INTERRUPTED = 130
+
+
+def run(config: Config, output: Path, as_json: bool) -> int:
+    """Runs the pipeline, tells how it went and returns the exit code.
+
+    Args:
+        config: What the run is told.
+        output: Folder for all that the run makes.
+        as_json: Whether the last line of standard output is one JSON object; all that people read
+            then goes to standard error.
+    """
+    with captured_logs() as capture:
+        terminal = Terminal(capture.err if as_json else capture.out, capture.err)
+        report, exit_code = LocalRun(config, OutputPaths.of(output), terminal, capture).execute()
+        if report.verdict.outcome != "failed":
+            report.print_to(terminal.console)
+    if as_json:
+        print(report.to_json(), flush=True)
+    return exit_code
+
+
+class LocalRun:
+    """One run on this machine.
+
+    Args:
+        config: What the run is told.
+        paths: Layout of its output folder.
+        terminal: Where it is reported.
+        capture: Where everything else goes.
+    """
+
+    def __init__(
+        self, config: Config, paths: OutputPaths, terminal: Terminal, capture: LogCapture
+    ) -> None:
+        self._config = config
+        self._paths = paths
+        self._terminal = terminal
+        self._capture = capture
+        self._times: dict[str, ComponentTime] = {}
+        self._log_file: Path | None = None
+
+    def execute(self) -> tuple[RunReport, int]:
+        """Runs, and turns whatever ends the run into a verdict and an exit code."""
+        began = time.monotonic()
+        try:
+            verdict = self._run()
+            exit_code = verdict.exit_code
+        except KeyboardInterrupt:
+            logging.exception("Interrupted")
+            verdict, exit_code = failure("interrupted."), INTERRUPTED
+            self._terminal.error("interrupted; the next run goes on where this one was.")
+        except Exception as error:
+            logging.exception("The run ended with an error")
+            verdict = failure(self._sentence(error))
+            exit_code = verdict.exit_code
+            self._terminal.error(verdict.reason)
+        finally:
+            self._terminal.stop()
+        total = time.monotonic() - began
+        self._stop_clock()
+        times = list(self._times.values())
+        return RunReport(verdict, times, total, self._paths, self._log_file), exit_code
+
+    def _run(self) -> Verdict:
+        # What is wrong with the source has to come out before anything is written.
+        from components.datasets.sources import resolve_source
+
+        self._terminal.begin("finding the data")
+        data = self._config.data
+        source = resolve_source(data.source, data.cache, self._terminal.note)
+        with locked_output(self._paths.output):
+            self._begin_log()
+            self._terminal.note(f"{source.description}. Full logs: {self._log_file}")
+            self._terminal.begin("loading TFX")
+            from pipeline.tfx_run import run_pipeline
+
+            return judge(
+                run_pipeline(self._config, self._paths, source, self._terminal, self._times)
+            )
+
+    def _begin_log(self) -> None:
+        log_file = self._paths.logs / f"{datetime.now():%Y-%m-%dT%H-%M-%S.%f}.log"
+        self._capture.move_to(log_file)
+        self._log_file = log_file
+        logging.info("Command line: %s", sys.argv)
+        logging.info("Configuration: %s", self._config.model_dump_json())
+
+    def _sentence(self, error: BaseException) -> str:
+        """One sentence on an error; only one that nobody foresaw needs the log to be understood."""
+        known = _known_cause(error)
+        if known is not None:
+            return str(known)
+        if self._log_file is None:
+            self._begin_log()
+        if isinstance(error, IncompleteError):
+            return f"{error} Full logs: {self._log_file}"
+        component = current_component(self._times)
+        where = f"{component} failed" if component else "the run failed"
+        message = " ".join(str(error).split())
+        return f"{where} with {type(error).__name__}: {message}. Full logs: {self._log_file}"
+
+    def _stop_clock(self) -> None:
+        current = current_component(self._times)
+        if current is not None:
+            ended = self._times[current]
+            ended.seconds = time.monotonic() - ended.began
+
+
+def _known_cause(error: BaseException | None) -> BaseException | None:
+    """The error that explains itself, also where a library has wrapped it in another."""
+    while error is not None:
+        if isinstance(error, DataError | OutputError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None

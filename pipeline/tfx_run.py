@@ -1,0 +1,72 @@
+"""Runs the graph through TFX's LocalDagRunner and follows it; loading this loads TFX."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from absl import logging as absl_logging
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+from components.datasets.sources import ResolvedSource
+from pipeline.compilation import compile_pipeline
+from pipeline.component_record import ComponentRecord
+from pipeline.config import Config
+from pipeline.dag import NEVER_CACHED, create_pipeline
+from pipeline.failure import IncompleteError
+from pipeline.figures import key_figure
+from pipeline.paths import OutputPaths
+from pipeline.progress import LOGGER, ComponentTime, ProgressHandler
+from pipeline.recovery import close_killed_executions
+from pipeline.run_records import RunRecords
+from pipeline.terminal import Terminal
+
+
+def run_pipeline(
+    config: Config,
+    paths: OutputPaths,
+    source: ResolvedSource,
+    terminal: Terminal,
+    times: dict[str, ComponentTime],
+) -> dict[str, ComponentRecord]:
+    """Runs every component that the cache cannot answer for.
+
+    Args:
+        config: What the run was told.
+        paths: Its output folder, which no other process works on.
+        source: The raw files.
+        terminal: Where each component is reported.
+        times: Filled with the time of each component that begins.
+
+    Returns:
+        What each component did.
+
+    Raises:
+        IncompleteError: The inputs of a component could not be resolved.
+    """
+    records = RunRecords(paths.metadata)
+    close_killed_executions(paths)
+    pipeline = create_pipeline(config, paths, source)
+
+    def report(ended: ComponentTime) -> None:
+        record = records.components()[ended.name]
+        ended.cached = record.cached
+        if not record.succeeded:
+            # TFX would go on, and push a model that was compared with no baseline.
+            raise IncompleteError(f"{ended.name} did not complete: its inputs cannot be resolved.")
+        figure = key_figure(ended.name, record.outputs)
+        terminal.end(ended.name, ended.seconds or 0.0, record.cached, figure)
+
+    names = [component.id for component in pipeline.components]
+    handler = ProgressHandler(names, terminal.begin, report, times)
+    absl_logging.set_verbosity(absl_logging.INFO)  # the handler waits for messages of this level
+    logger = logging.getLogger(LOGGER)
+    logger.addHandler(handler)
+    arguments = sys.argv
+    sys.argv = arguments[:1]  # Beam and absl would take the command line for their own flags
+    try:
+        LocalDagRunner().run_with_ir(compile_pipeline(pipeline, NEVER_CACHED))
+    finally:
+        sys.argv = arguments
+        logger.removeHandler(handler)
+    return records.components()

@@ -1,0 +1,13 @@
+"""The command line of the pipeline; `python runner.py --help` lists the commands."""
+
+import os
+import sys
+
+# Both have to be set before anything imports TensorFlow: TFRS needs Keras 2.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from pipeline.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
