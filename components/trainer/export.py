@@ -6,17 +6,15 @@ the index and the exclusion of seen candidates; they differ only in where the se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from components.datasets.definition import DatasetDefinition
 from components.examples.columns import SEEN_CANDIDATES
 from components.trainer import ranking
 from components.trainer.index import IndexTables
 from components.transform import preprocessing
+from components.transform.graph import TransformGraph
 
 SERVED = 100
 SERVING_SIGNATURE = "serving_default"
@@ -31,17 +29,16 @@ class RetrievalServing(tf.Module):
 
     Args:
         tables: Vectors, titles and what each query saw.
-        transform: The transform graph.
+        transform_graph: The transform graph.
         definition: The dataset's definition.
     """
 
     def __init__(
-        self, tables: IndexTables, transform: tft.TFTransformOutput, definition: DatasetDefinition
+        self, tables: IndexTables, transform_graph: TransformGraph, definition: DatasetDefinition
     ) -> None:
         super().__init__(name="retrieval_serving")
         self._definition = definition
-        self._raw_feature_spec = transform.raw_feature_spec()
-        self.transform_layer = transform.transform_features_layer()
+        self.transform_graph = transform_graph
         width = tables.query_vectors.shape[1]
         unknown = np.zeros([1, width], np.float32)
         unknown[0, -1] = 1
@@ -103,8 +100,11 @@ class RetrievalServing(tf.Module):
             `ranking.rank_of`; `usable` [B], bool: no score of the row is NaN or +infinite.
         """
         names = [self._definition.query_id, self._definition.candidate_key, SEEN_CANDIDATES]
-        features = self._transform(
-            tf.io.parse_example(examples, {name: self._raw_feature_spec[name] for name in names})
+        types = self.transform_graph.column_types
+        features = self.transform_graph(
+            tf.io.parse_example(
+                examples, {name: tf.io.VarLenFeature(types[name]) for name in names}
+            )
         )
         scores = self._scores(_known_or(features[preprocessing.QUERY], self._unknown))
         candidate = features[preprocessing.CANDIDATE]
@@ -116,17 +116,13 @@ class RetrievalServing(tf.Module):
         }
 
     def _row(self, query_id: tf.SparseTensor) -> tf.Tensor:
-        features = self._transform({self._definition.query_id: query_id})
+        features = self.transform_graph({self._definition.query_id: query_id})
         return _known_or(features[preprocessing.QUERY], self._unknown)
 
     def _scores(self, row: tf.Tensor) -> tf.Tensor:
         return tf.matmul(
             tf.gather(self.query_vectors, row), self.candidate_vectors, transpose_b=True
         )
-
-    def _transform(self, inputs: Mapping[str, tf.SparseTensor]) -> Mapping[str, tf.Tensor]:
-        features: Mapping[str, tf.Tensor] = self.transform_layer(dict(inputs))
-        return features
 
 
 def save(
@@ -136,7 +132,7 @@ def save(
     folder: str,
 ) -> None:
     """Writes the SavedModel to `folder`."""
-    module = RetrievalServing(tables, tft.TFTransformOutput(transform_graph_uri), definition)
+    module = RetrievalServing(tables, TransformGraph(transform_graph_uri), definition)
     tf.saved_model.save(module, folder, signatures=module.signatures())
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from components.datasets.definition import DatasetDefinition
 from components.examples import parquet
 from components.examples.columns import SEEN_CANDIDATES
 from components.transform import preprocessing
+from components.transform.graph import TransformGraph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,18 +135,16 @@ def transform_batches(
     transform_graph_uri: str, columns: Sequence[str]
 ) -> Callable[[pa.RecordBatch], Mapping[str, tf.Tensor]]:
     """A function that maps a record batch with `columns` to the transformed features they give."""
-    output = tft.TFTransformOutput(transform_graph_uri)
-    layer = output.transform_features_layer()
-    types = {name: spec.dtype for name, spec in output.raw_feature_spec().items()}
+    graph = TransformGraph(transform_graph_uri)
 
     @tf.function(
         autograph=False,
         input_signature=[
-            {name: tf.SparseTensorSpec([None, None], types[name]) for name in columns}
+            {name: tf.SparseTensorSpec([None, None], graph.column_types[name]) for name in columns}
         ],
     )
     def apply(inputs: Mapping[str, tf.SparseTensor]) -> Mapping[str, tf.Tensor]:
-        return layer(inputs)
+        return graph(inputs)
 
     def transform(batch: pa.RecordBatch) -> Mapping[str, tf.Tensor]:
         return apply({name: _sparse(batch, name) for name in columns})

@@ -89,7 +89,7 @@ class TwoTowerModel(tfrs.Model):
 
         Autograph has nothing to convert here, and takes most of a short training on TF 2.16.
         """
-        if self.train_function is None or force:
+        if force or getattr(self, "train_function", None) is None:
             step = tf.function(self.train_step, autograph=False)
             self.train_function = lambda iterator: step(next(iterator))
         return self.train_function
