@@ -81,10 +81,12 @@ def create_pipeline(config: Config, paths: OutputPaths, source: ResolvedSource) 
     interaction_validator = BlockingExampleValidator(
         statistics=interaction_statistics.outputs["statistics"],
         schema=interaction_schema.outputs["schema"],
+        code_version=source_fingerprint("components.example_validator.component"),
     ).with_id("InteractionValidator")
     candidate_validator = BlockingExampleValidator(
         statistics=candidate_statistics.outputs["statistics"],
         schema=candidate_schema.outputs["schema"],
+        code_version=source_fingerprint("components.example_validator.component"),
     ).with_id("CandidateValidator")
 
     transform = RetrievalTransform(

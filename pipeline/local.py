@@ -11,6 +11,7 @@ from pathlib import Path
 from components.datasets.errors import DataError
 from pipeline.config import Config
 from pipeline.failure import IncompleteError, OutputError
+from pipeline.interruption import insistent_interruption
 from pipeline.log_capture import LogCapture, captured_logs
 from pipeline.output_lock import locked_output
 from pipeline.paths import OutputPaths
@@ -65,7 +66,7 @@ class LocalRun:
         """Runs, and turns whatever ends the run into a verdict and an exit code."""
         began = time.monotonic()
         try:
-            verdict = self._run()
+            verdict = self._run_unless_interrupted()
             exit_code = verdict.exit_code
         except KeyboardInterrupt:
             logging.exception("Interrupted")
@@ -82,6 +83,16 @@ class LocalRun:
         self._stop_clock()
         times = list(self._times.values())
         return RunReport(verdict, times, total, self._paths, self._log_file), exit_code
+
+    def _run_unless_interrupted(self) -> Verdict:
+        with insistent_interruption() as interruption:
+            try:
+                return self._run()
+            except Exception as error:
+                if interruption.requested:
+                    # A library has made another error of the interruption.
+                    raise KeyboardInterrupt from error
+                raise
 
     def _run(self) -> Verdict:
         # What is wrong with the source has to come out before anything is written.

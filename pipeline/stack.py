@@ -5,6 +5,9 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
+# TFX 1.17 is the first that needs a newer glibc than `compat` promises.
+_FIRST_CURRENT_MINOR = 17
+
 
 def stack_name() -> str:
     """`current` or `compat`, as the set-up calls the two sets of versions."""
@@ -19,7 +22,3 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in packages},
     }
-
-
-# TFX 1.17 is the first that needs a newer glibc than `compat` promises.
-_FIRST_CURRENT_MINOR = 17

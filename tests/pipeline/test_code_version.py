@@ -6,7 +6,7 @@ import pytest
 from pipeline.code_version import imported_modules, source_fingerprint
 
 PROJECT = Path(__file__).resolve().parents[2]
-COMPONENTS = ("example_gen", "transform", "trainer", "evaluator", "pusher")
+COMPONENTS = ("example_gen", "example_validator", "transform", "trainer", "evaluator", "pusher")
 
 
 @pytest.fixture
