@@ -8,6 +8,7 @@ from tfx.types import component_spec, standard_artifacts
 
 from components.example_gen import executor
 from components.example_gen.splits import SplitSpec
+from components.examples.artifacts import CANDIDATES
 
 
 class RetrievalExampleGenSpec(types.ComponentSpec):
@@ -23,7 +24,7 @@ class RetrievalExampleGenSpec(types.ComponentSpec):
     INPUTS: dict[str, component_spec.ChannelParameter] = {}
     OUTPUTS = {
         executor.EXAMPLES: component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        executor.CANDIDATES: component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        CANDIDATES: component_spec.ChannelParameter(type=standard_artifacts.Examples),
     }
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import collections
-import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,9 @@ from components.example_gen import ingest, splits
 from components.example_gen.catalogue import Catalogue
 from components.example_gen.collected import CollectedResults
 from components.examples import parquet
+from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT, SPLIT
 
 EXAMPLES = "examples"
-CANDIDATES = "candidates"
-# The catalogue is known when training starts, and no part of it is held out.
-CANDIDATES_SPLIT = "train"
 
 _BYTES_PER_ROW = 20
 
@@ -71,7 +68,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         parquet.describe_artifact(examples, splits.SPLIT_NAMES)
         parquet.describe_artifact(candidates, [CANDIDATES_SPLIT])
-        _describe(examples, source, raw.layout, {**counts, **json.loads(spec.to_json())})
+        examples.set_string_custom_property(SPLIT, spec.to_json())
+        _describe(examples, source, raw.layout, counts)
         _describe(
             candidates,
             source,
@@ -163,15 +161,12 @@ def _describe(
     artifact: standard_artifacts.Examples,
     source: ResolvedSource,
     layout: str,
-    facts: dict[str, int | float | str],
+    counts: Mapping[str, int],
 ) -> None:
     """Records on an artifact where its data came from and what was counted in it."""
     artifact.set_string_custom_property("source", source.name)
     artifact.set_string_custom_property("source_description", source.description)
     artifact.set_string_custom_property("source_sha256", source.fingerprint)
     artifact.set_string_custom_property("layout", layout)
-    for name, value in sorted(facts.items()):
-        if isinstance(value, int):
-            artifact.set_int_custom_property(name, value)
-        else:
-            artifact.set_string_custom_property(name, str(value))
+    for name, count in sorted(counts.items()):
+        artifact.set_int_custom_property(name, count)

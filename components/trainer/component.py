@@ -6,7 +6,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from components.example_gen.executor import CANDIDATES
+from components.examples.artifacts import CANDIDATES
 from components.trainer import executor
 from components.trainer.hyperparameters import Hyperparameters
 

@@ -12,7 +12,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import path_utils
 
-from components.example_gen.executor import CANDIDATES, CANDIDATES_SPLIT
+from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT, SPLIT
 from components.trainer import export, index, training
 from components.trainer import input as trainer_input
 from components.trainer.hyperparameters import Hyperparameters
@@ -32,7 +32,10 @@ class Executor(base_executor.BaseExecutor):
     ) -> None:
         """Writes the SavedModel; into the model run, TensorBoard logs and the training curve."""
         self._log_startup(input_dict, output_dict, exec_properties)
-        examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
+        interactions = artifact_utils.get_single_instance(
+            input_dict[standard_component_specs.EXAMPLES_KEY]
+        )
+        examples = interactions.uri
         catalogue = artifact_utils.get_single_uri(input_dict[CANDIDATES])
         transform_graph = artifact_utils.get_single_uri(
             input_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
@@ -65,6 +68,7 @@ class Executor(base_executor.BaseExecutor):
         with fileio.open(os.path.join(model_run, TRAINING_CURVE), "w") as stream:
             stream.write(json.dumps(fitted.history, indent=1))
         valid = fitted.history[training.VALID_METRIC]
+        model.set_string_custom_property(SPLIT, interactions.get_string_custom_property(SPLIT))
         model.set_int_custom_property("epochs", len(valid))
         model.set_int_custom_property("queries", queries)
         model.set_int_custom_property("candidates", len(candidates))

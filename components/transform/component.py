@@ -8,7 +8,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from components.example_gen.executor import CANDIDATES, CANDIDATES_SPLIT
+from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT
 from components.transform import executor
 
 PREPROCESSING_FN = "components.transform.preprocessing.preprocessing_fn"

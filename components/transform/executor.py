@@ -7,7 +7,7 @@ from typing import Any
 from tfx.components.transform import executor as tfx_executor
 from tfx.types import standard_component_specs
 
-from components.example_gen.executor import CANDIDATES
+from components.examples.artifacts import CANDIDATES
 
 
 class Executor(tfx_executor.Executor):

@@ -35,7 +35,7 @@ def changed_by_editing(root: Path, file: str) -> set[str]:
     ("file", "users"),
     [
         ("components/__init__.py", set(COMPONENTS)),
-        ("components/datasets/movielens.py", set(COMPONENTS) - {"pusher"}),
+        ("components/datasets/movielens.py", set(COMPONENTS) - {"pusher", "example_validator"}),
         ("components/datasets/delimited.py", {"example_gen", "transform", "trainer"}),
         ("components/trainer/towers.py", {"trainer", "evaluator"}),
         ("components/evaluator/metrics.py", {"evaluator"}),
