@@ -35,6 +35,7 @@ from components.datasets.layouts import open_dataset
 from components.example_gen import executor as example_gen
 from components.example_gen.splits import SplitSpec
 from components.examples import parquet
+from components.examples.artifacts import CANDIDATES
 from components.trainer.input import load_interactions
 from components.transform import executor as transform
 from components.transform.component import PREPROCESSING_FN
@@ -69,7 +70,7 @@ def generate_examples(data: Path, work: Path) -> int:
     examples, candidates = _examples(work, "examples"), _examples(work, "candidates")
     example_gen.Executor(_context(work)).Do(
         {},
-        {example_gen.EXAMPLES: [examples], example_gen.CANDIDATES: [candidates]},
+        {example_gen.EXAMPLES: [examples], CANDIDATES: [candidates]},
         {"source": str(data), "cache": str(work / "cache"), "split": SplitSpec().to_json()},
     )
     names = artifact_utils.decode_split_names(examples.split_names)
@@ -90,7 +91,7 @@ def analyse(data: Path, work: Path) -> int:
     transform.Executor(_context(work)).Do(
         {
             standard_component_specs.EXAMPLES_KEY: [examples],
-            example_gen.CANDIDATES: [candidates],
+            CANDIDATES: [candidates],
             standard_component_specs.SCHEMA_KEY: [schema],
         },
         {standard_component_specs.TRANSFORM_GRAPH_KEY: [graph]},

@@ -75,5 +75,6 @@ def recommend(paths: OutputPaths, user: str, k: int) -> Answer:
             for rank, (movie_id, title, score) in enumerate(
                 zip(ids, titles, scores, strict=True), start=1
             )
+            if title  # empty where the user has seen all other movies
         ],
     )

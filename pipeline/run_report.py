@@ -16,7 +16,7 @@ from pipeline.paths import OutputPaths
 from pipeline.progress import ComponentTime
 from pipeline.verdict import Outcome, Verdict
 
-# Factorized top-100 accuracy that the TFX tutorial "recommenders" publishes, nothing excluded.
+# Top-100 accuracy that the basic retrieval notebook of TensorFlow Recommenders publishes.
 NOTEBOOK_TOP_100_ACCURACY = 0.2327
 _METRIC = re.compile(r"(unseen_)?top_(\d+)_accuracy")
 _NOTEBOOK_K = 100

@@ -241,7 +241,7 @@ def example_columns(definition: DatasetDefinition) -> dict[str, pa.DataType]:
 def seen_candidates(
     queries: pa.ChunkedArray, keys: pa.ChunkedArray, codes: np.ndarray
 ) -> pa.LargeListArray:
-    """For each event outside train, the distinct candidate keys of its query's train events.
+    """For each eval event, the distinct candidate keys of its query's train events.
 
     Args:
         queries: Query of each event [n], string; the events of one query are adjacent.
@@ -249,7 +249,7 @@ def seen_candidates(
         codes: Split code of each event [n], int8.
 
     Returns:
-        Lists [n] of large_binary; null for events in train, which have no use for them.
+        Lists [n] of large_binary; null for other events, which have no use for them.
     """
     encoded = _one_chunk(keys).dictionary_encode()
     key = encoded.indices.to_numpy().astype(np.int64)
@@ -257,12 +257,12 @@ def seen_candidates(
     number_of_keys = max(len(encoded.dictionary), 1)
     pairs = np.unique((query * number_of_keys + key)[codes == splits.TRAIN])
     start, stop = (np.searchsorted(pairs, bound * number_of_keys) for bound in (query, query + 1))
-    lengths = np.where(codes == splits.TRAIN, 0, stop - start)
+    lengths = np.where(codes == splits.EVAL, stop - start, 0)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     positions = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], lengths)
     values = encoded.dictionary.cast(pa.binary()).cast(pa.large_binary())
     return pa.LargeListArray.from_arrays(
-        pa.array(offsets, mask=np.append(codes == splits.TRAIN, False)),
+        pa.array(offsets, mask=np.append(codes != splits.EVAL, False)),
         values.take(pa.array((pairs % number_of_keys)[positions])),
     )
 

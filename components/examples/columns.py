@@ -1,4 +1,4 @@
 """Columns of Examples that the pipeline itself makes, whatever the dataset."""
 
-# Candidate keys of the query's train events: what a served list leaves out.
+# In eval rows, the candidate keys of the query's train events: what a served list leaves out.
 SEEN_CANDIDATES = "seen_candidates"

@@ -16,6 +16,7 @@ from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT, SPLIT
 from components.trainer import export, index, training
 from components.trainer import input as trainer_input
 from components.trainer.hyperparameters import Hyperparameters
+from components.trainer.seen import SeenCandidates
 from components.transform import preprocessing
 
 TRAINING_CURVE = "training_curve.json"
@@ -57,12 +58,13 @@ class Executor(base_executor.BaseExecutor):
             examples, "train", transform_graph, definition
         )
         valid_split = trainer_input.load_interactions(
-            examples, "valid", transform_graph, definition, with_seen=True
+            examples, "valid", transform_graph, definition
         )
+        seen = SeenCandidates.in_train(train_split, queries, len(candidates))
         fitted = training.train(
-            train_split, valid_split, candidates, queries, hyperparameters, model_run
+            train_split, valid_split, candidates, seen, queries, hyperparameters, model_run
         )
-        tables = index.build_tables(fitted, train_split, candidates, queries)
+        tables = index.build_tables(fitted, candidates, seen, queries)
         export.save(tables, transform_graph, definition, path_utils.serving_model_dir(model.uri))
 
         with fileio.open(os.path.join(model_run, TRAINING_CURVE), "w") as stream:

@@ -47,8 +47,8 @@ class RetrievalServing(tf.Module):
         self.candidate_vectors = _table(tables.candidate_vectors)
         self.ids = _table(tables.ids)
         self.titles = _table(tables.titles)
-        self.seen = _table(tables.seen)
-        self.seen_splits = _table(np.append(tables.seen_splits, tables.seen_splits[-1:]))
+        self.seen = _table(tables.seen.candidate)
+        self.seen_splits = _table(np.append(tables.seen.splits, tables.seen.splits[-1:]))
         self._unknown = len(tables.query_vectors)
         self._served = min(SERVED, len(tables.ids))
 

@@ -12,7 +12,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from components.trainer.input import CandidateTable, Interactions
+from components.trainer.input import CandidateTable
+from components.trainer.seen import SeenCandidates
 from components.trainer.training import Training
 
 
@@ -25,20 +26,18 @@ class IndexTables:
         candidate_vectors: Vectors of the catalogue [N, W], float32.
         ids: Candidate ids [N], bytes.
         titles: Titles [N], bytes.
-        seen: Candidate positions seen in train, query by query, sorted, int64.
-        seen_splits: Where the seen of each query begin and end [queries + 1], int64.
+        seen: Who saw what in train.
     """
 
     query_vectors: np.ndarray
     candidate_vectors: np.ndarray
     ids: np.ndarray
     titles: np.ndarray
-    seen: np.ndarray
-    seen_splits: np.ndarray
+    seen: SeenCandidates
 
 
 def build_tables(
-    training: Training, train_split: Interactions, candidates: CandidateTable, queries: int
+    training: Training, candidates: CandidateTable, seen: SeenCandidates, queries: int
 ) -> IndexTables:
     """Reads the towers out into tables.
 
@@ -55,12 +54,10 @@ def build_tables(
                 f"the training diverged: a {name} vector is not finite; lower the learning rate"
             )
     popularity = np.log1p(training.counts).astype(np.float32)
-    pairs = np.unique(train_split.query * len(candidates) + train_split.candidate)
     return IndexTables(
         query_vectors=np.pad(query_vectors, [(0, 0), (0, 1)]),
         candidate_vectors=np.concatenate([candidate_vectors, popularity[:, None]], axis=1),
         ids=candidates.ids,
         titles=candidates.titles,
-        seen=pairs % len(candidates),
-        seen_splits=np.searchsorted(pairs, np.arange(queries + 1) * len(candidates)),
+        seen=seen,
     )

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from components.datasets.definition import DatasetDefinition
 from components.examples import parquet
-from components.examples.columns import SEEN_CANDIDATES
 from components.transform import preprocessing
 from components.transform.graph import TransformGraph
 
@@ -23,14 +22,10 @@ class Interactions:
     Attributes:
         query: Positions in the query vocabulary [n], int64; `UNKNOWN` for a query not in train.
         candidate: Positions in the candidate vocabulary [n], int64.
-        seen: Flat positions of the candidates seen in train, pair by pair, int64.
-        seen_splits: Where the seen of each pair begin and end in `seen` [n + 1], int64.
     """
 
     query: np.ndarray
     candidate: np.ndarray
-    seen: np.ndarray
-    seen_splits: np.ndarray
 
     def __len__(self) -> int:
         return len(self.query)
@@ -55,11 +50,7 @@ class CandidateTable:
 
 
 def load_interactions(
-    examples_uri: str,
-    split: str,
-    transform_graph_uri: str,
-    definition: DatasetDefinition,
-    with_seen: bool = False,
+    examples_uri: str, split: str, transform_graph_uri: str, definition: DatasetDefinition
 ) -> Interactions:
     """Reads the pairs of a split through the transform graph.
 
@@ -68,27 +59,13 @@ def load_interactions(
         split: Name of the split.
         transform_graph_uri: TransformGraph artifact.
         definition: The dataset's definition.
-        with_seen: Whether to read what each query saw in train; else `seen` is empty.
     """
     columns = [definition.query_id, definition.candidate_key]
-    transform = transform_batches(transform_graph_uri, columns + [SEEN_CANDIDATES] * with_seen)
-    queries, candidates, seen, lengths = [], [], [], []
-    for batch in parquet.read_split(examples_uri, split, columns + [SEEN_CANDIDATES] * with_seen):
-        features = transform(batch)
-        queries.append(features[preprocessing.QUERY].numpy())
-        candidates.append(features[preprocessing.CANDIDATE].numpy())
-        rows = len(queries[-1])
-        if with_seen:
-            sparse = features[preprocessing.SEEN]
-            seen.append(sparse.values.numpy())
-            lengths.append(np.bincount(sparse.indices[:, 0].numpy(), minlength=rows))
-        else:
-            lengths.append(np.zeros(rows, np.int64))
+    transform = transform_batches(transform_graph_uri, columns)
+    features = [transform(batch) for batch in parquet.read_split(examples_uri, split, columns)]
     return Interactions(
-        query=np.concatenate(queries),
-        candidate=np.concatenate(candidates),
-        seen=np.concatenate(seen) if seen else np.zeros(0, np.int64),
-        seen_splits=np.concatenate([[0], np.cumsum(np.concatenate(lengths))]),
+        query=np.concatenate([part[preprocessing.QUERY].numpy() for part in features]),
+        candidate=np.concatenate([part[preprocessing.CANDIDATE].numpy() for part in features]),
     )
 
 

@@ -14,6 +14,7 @@ from components.trainer import ranking
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.input import CandidateTable, Interactions
 from components.trainer.model import TwoTowerModel
+from components.trainer.seen import SeenCandidates
 
 VALID_METRIC = "valid_unseen_top_100_accuracy"
 _VALID_K = 100
@@ -43,6 +44,7 @@ def train(
     train_split: Interactions,
     valid_split: Interactions,
     candidates: CandidateTable,
+    seen: SeenCandidates,
     queries: int,
     hyperparameters: Hyperparameters,
     log_folder: str,
@@ -51,8 +53,9 @@ def train(
 
     Args:
         train_split: Positive pairs to learn from.
-        valid_split: Positive pairs, with what their queries saw, to choose the epoch by.
+        valid_split: Positive pairs to choose the epoch by.
         candidates: The catalogue.
+        seen: Who saw what in train.
         queries: Size of the query vocabulary.
         hyperparameters: Of model and training.
         log_folder: Where TensorBoard finds the training curve.
@@ -65,7 +68,9 @@ def train(
     batch_size = min(hyperparameters.batch_size, len(train_split))
     steps = len(train_split) // batch_size
     model.compile(optimizer=_optimizer(hyperparameters, steps))
-    callbacks: list[tf_keras.callbacks.Callback] = [ValidAccuracy(valid_split, len(candidates))]
+    callbacks: list[tf_keras.callbacks.Callback] = [
+        ValidAccuracy(valid_split, seen, len(candidates))
+    ]
     if hyperparameters.patience:
         callbacks.append(
             tf_keras.callbacks.EarlyStopping(
@@ -120,13 +125,15 @@ class ValidAccuracy(tf_keras.callbacks.Callback):
     """Logs `VALID_METRIC` after each epoch: the share of pairs ranked within 100, seen excluded.
 
     Args:
-        split: The valid split with its seen candidates.
+        split: The valid split.
+        seen: Who saw what in train.
         candidates: Size of the catalogue.
     """
 
-    def __init__(self, split: Interactions, candidates: int) -> None:
+    def __init__(self, split: Interactions, seen: SeenCandidates, candidates: int) -> None:
         super().__init__()
         self._split = split
+        self._seen = seen
         self._candidates = tf.range(candidates, dtype=tf.int64)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -136,12 +143,12 @@ class ValidAccuracy(tf_keras.callbacks.Callback):
         hits, hits_of_all = 0, 0
         for start in range(0, len(self._split), _RANKING_BATCH):
             stop = min(start + _RANKING_BATCH, len(self._split))
-            known = self._split.query[start:stop] >= 0
-            query = tf.constant(np.maximum(self._split.query[start:stop], 0))
-            query_vectors = self.model.query_tower(query) * known[:, None]
+            query = self._split.query[start:stop]
+            query_vectors = self.model.query_tower(tf.constant(np.maximum(query, 0)))
+            query_vectors *= (query >= 0)[:, None]
             scores = tf.matmul(query_vectors, vectors, transpose_b=True)
             candidate = tf.constant(self._split.candidate[start:stop])
-            unseen = ranking.exclude(scores, _seen_of(self._split, start, stop))
+            unseen = ranking.exclude(scores, self._seen.of(query))
             hits += _hits(ranking.rank_of(unseen, candidate))
             hits_of_all += _hits(ranking.rank_of(scores, candidate))
         logs[VALID_METRIC] = hits / len(self._split)
@@ -152,13 +159,6 @@ class ValidAccuracy(tf_keras.callbacks.Callback):
 def _hits(ranks: tf.Tensor) -> int:
     within = (ranks != ranking.MISS) & (ranks <= _VALID_K)
     return int(tf.reduce_sum(tf.cast(within, tf.int64)))
-
-
-def _seen_of(split: Interactions, start: int, stop: int) -> tf.SparseTensor:
-    bounds = split.seen_splits[start : stop + 1]
-    return tf.RaggedTensor.from_row_splits(
-        split.seen[bounds[0] : bounds[-1]], bounds - bounds[0]
-    ).to_sparse()
 
 
 def _optimizer(hyperparameters: Hyperparameters, steps: int) -> tf_keras.optimizers.Optimizer:

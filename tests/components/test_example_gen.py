@@ -63,13 +63,13 @@ def test_seen_candidates_are_the_train_titles_of_the_user(artifacts: Artifacts) 
     seen = collections.defaultdict(set)
     for user, movie, _, _ in _events(_read(artifacts.examples, "train")):
         seen[user].add(titles[movie])
-    assert not any(_read(artifacts.examples, "train")["seen_candidates"])
-    for split in ("valid", "eval"):
-        columns = _read(artifacts.examples, split)
-        for row, listed in zip(_events(columns), columns["seen_candidates"], strict=True):
-            found = [title.decode() for title in listed]  # type: ignore[attr-defined]
-            assert len(found) == len(set(found))
-            assert set(found) == seen[row[0]]
+    for split in ("train", "valid"):
+        assert not any(_read(artifacts.examples, split)["seen_candidates"])
+    columns = _read(artifacts.examples, "eval")
+    for row, listed in zip(_events(columns), columns["seen_candidates"], strict=True):
+        found = [title.decode() for title in listed]  # type: ignore[attr-defined]
+        assert len(found) == len(set(found))
+        assert set(found) == seen[row[0]]
 
 
 def test_random_split_never_has_a_pair_on_both_sides(artifacts: Artifacts) -> None:

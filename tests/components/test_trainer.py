@@ -16,6 +16,7 @@ from components.trainer import input as trainer_input
 from components.trainer import ranking, training
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.model import TwoTowerModel
+from components.trainer.seen import SeenCandidates
 from components.transform import preprocessing
 from tests.components.conftest import HYPERPARAMETERS, Artifacts, run_trainer
 
@@ -57,6 +58,15 @@ def test_unseen_ranks_equal_numpy(data: st.DataObject) -> None:
     listed = [[-1, *map(int, positions)] for positions in seen]
     unseen = ranking.exclude(tf.constant(scores), _seen(listed))
     assert ranking.rank_of(unseen, tf.constant(truth, tf.int64)).numpy().tolist() == expected
+
+
+def test_seen_by_hand() -> None:
+    pairs = trainer_input.Interactions(
+        query=np.array([2, 0, 2, 2]), candidate=np.array([4, 1, 3, 4])
+    )
+    seen = SeenCandidates.in_train(pairs, queries=3, candidates=5)
+    listed = tf.RaggedTensor.from_sparse(seen.of(np.array([2, -1, 1, 0, 2])))
+    assert listed.to_list() == [[3, 4], [], [], [1], [3, 4]]
 
 
 def _model(hyperparameters: Hyperparameters, queries: int = 4) -> TwoTowerModel:
@@ -114,9 +124,7 @@ def test_overfits_one_batch() -> None:
 
 
 def test_batches_cover_the_split_once_each_pass() -> None:
-    pairs = trainer_input.Interactions(
-        query=np.arange(10), candidate=np.arange(10) * 2, seen=np.zeros(0), seen_splits=np.zeros(11)
-    )
+    pairs = trainer_input.Interactions(query=np.arange(10), candidate=np.arange(10) * 2)
     batches = list(training.shuffled_batches(pairs, batch_size=5, seed=3).take(4))
     passes = [np.concatenate([batches[i][0], batches[i + 1][0]]) for i in (0, 2)]
     for one_pass in passes:
@@ -131,14 +139,9 @@ def test_input_equals_the_vocabularies(artifacts: Artifacts) -> None:
     table = trainer_input.load_candidates(artifacts.candidates.uri, "train", graph, MOVIELENS)
     vocabulary = (Path(graph) / "transform_fn" / "assets" / "candidates").read_bytes()
     assert list(table.titles) == vocabulary.splitlines()
-    valid = trainer_input.load_interactions(
-        artifacts.examples.uri, "valid", graph, MOVIELENS, with_seen=True
-    )
+    valid = trainer_input.load_interactions(artifacts.examples.uri, "valid", graph, MOVIELENS)
     assert len(valid) == artifacts.examples.get_int_custom_property("rows_valid")
     assert valid.candidate.min() >= 0
-    for row in range(len(valid)):
-        start, stop = valid.seen_splits[row : row + 2]
-        assert valid.candidate[row] not in valid.seen[start:stop]
     genres = table.features[f"{preprocessing.CANDIDATE}_movie_genres"]
     assert genres.shape == (len(table), 21)
     assert set(np.unique(genres)) == {0.0, 1.0}

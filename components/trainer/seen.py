@@ -1,0 +1,55 @@
+"""Who saw what in the train split."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from components.trainer.input import Interactions
+
+
+@dataclasses.dataclass(frozen=True)
+class SeenCandidates:
+    """The distinct candidates of each query's train events, one query after the other.
+
+    Attributes:
+        candidate: Positions in the candidate vocabulary, sorted within a query, int64.
+        splits: Where those of each query begin and end in `candidate` [queries + 1], int64.
+    """
+
+    candidate: np.ndarray
+    splits: np.ndarray
+
+    @classmethod
+    def in_train(cls, train_split: Interactions, queries: int, candidates: int) -> SeenCandidates:
+        """What was seen in the train split.
+
+        Args:
+            train_split: Its pairs.
+            queries: Size of the query vocabulary.
+            candidates: Size of the catalogue.
+        """
+        pairs = np.unique(train_split.query * candidates + train_split.candidate)
+        return cls(
+            candidate=pairs % candidates,
+            splits=np.searchsorted(pairs, np.arange(queries + 1) * candidates),
+        )
+
+    def of(self, query: np.ndarray) -> tf.SparseTensor:
+        """What each query saw [B, any], int64; nothing for an unknown query.
+
+        Args:
+            query: Positions in the query vocabulary [B], int64; negative if unknown.
+        """
+        known = query >= 0
+        start = np.where(known, self.splits[query], 0)
+        lengths = np.where(known, self.splits[query + 1], 0) - start
+        rows = np.repeat(np.arange(len(query)), lengths)
+        places = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return tf.SparseTensor(
+            np.stack([rows, places], axis=1),
+            self.candidate[places + np.repeat(start, lengths)],
+            [len(query), max(int(lengths.max(initial=0)), 1)],
+        )
