@@ -24,8 +24,6 @@ from components.transform import preprocessing
 CANDIDATE_MODEL = "candidate"
 BASELINE_MODEL = "baseline"
 EVAL_SPLIT = "eval"
-# Rows whose scores over the whole catalogue are in memory at once.
-_ROWS_PER_BATCH = 1024
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -95,7 +93,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
-                | "ReadExamples" >> rows.BeamSource(_ROWS_PER_BATCH)
+                # Whole row groups: a part of one would be pickled with all of its buffers.
+                | "ReadExamples" >> rows.BeamSource()
                 | "Evaluate"
                 >> tfma.ExtractEvaluateAndWriteResults(
                     eval_config=eval_config,

@@ -127,6 +127,7 @@ class WriteShard(beam.DoFn):
                     parquet.split_folder(self._examples_uri, name),
                     shard,
                     self._shards,
+                    parquet.ROWS_PER_EVAL_GROUP if code == splits.EVAL else parquet.ROWS_PER_GROUP,
                 )
         yield counts
 

@@ -20,6 +20,8 @@ from tfx.types import artifact_utils, standard_artifacts
 
 # Small enough for readers in bounded memory, large enough that Python's cost per batch vanishes.
 ROWS_PER_GROUP = 65_536
+# Beam hands out whole groups: of eval rows, as many as are scored against the catalogue at once.
+ROWS_PER_EVAL_GROUP = 2_048
 _FILE_SUFFIX = ".parquet"
 
 
@@ -84,7 +86,9 @@ def split_folder(artifact_uri: str, split: str) -> str:
     return os.path.join(artifact_uri, f"Split-{split}")
 
 
-def write_shard(table: pa.Table, folder: str, shard: int, shards: int) -> None:
+def write_shard(
+    table: pa.Table, folder: str, shard: int, shards: int, rows_per_group: int = ROWS_PER_GROUP
+) -> None:
     """Writes one file of a split; it takes its final name only once it is complete."""
     fileio.makedirs(folder)
     path = os.path.join(folder, f"data-{shard:05d}-of-{shards:05d}{_FILE_SUFFIX}")
@@ -92,7 +96,7 @@ def write_shard(table: pa.Table, folder: str, shard: int, shards: int) -> None:
     unfinished = f"{path}.{os.urandom(4).hex()}.incomplete"
     # Through a buffer: the file objects of TFX's file systems are not those that Arrow asks for.
     buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, row_group_size=ROWS_PER_GROUP)
+    pq.write_table(table, buffer, row_group_size=rows_per_group)
     with fileio.open(unfinished, "wb") as stream:
         stream.write(buffer.getvalue().to_pybytes())
     fileio.rename(unfinished, path, overwrite=True)
