@@ -26,7 +26,7 @@ def test_the_notebook_preset_is_the_notebooks_model() -> None:
     training = presets.load("notebook", []).training
     assert isinstance(training, Hyperparameters)
     assert (training.embedding_dimension, training.optimizer) == (32, "adagrad")
-    assert (training.learning_rate, training.batch_size, training.epochs) == (0.1, 8192, 3)
+    assert (training.learning_rate, training.batch_size, training.epochs) == (0.1, 2048, 3)
     choices = (training.logq_correction, training.candidate_bias, training.candidate_features)
     assert choices == (False, False, False)
     assert training.patience == 0
