@@ -66,6 +66,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             model_specs=[
                 tfma.ModelSpec(
                     name=name,
+                    # Named, because TFMA would load each model as a Keras model to find out.
+                    model_type=tfma.TF_GENERIC,
                     signature_name=export.EVALUATION_SIGNATURE,
                     is_baseline=name == BASELINE_MODEL,
                 )

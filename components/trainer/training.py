@@ -68,6 +68,11 @@ def train(
     batch_size = min(hyperparameters.batch_size, len(train_split))
     steps = len(train_split) // batch_size
     model.compile(optimizer=_optimizer(hyperparameters, steps))
+    # With every variable in place the step is traced once instead of twice.
+    nothing = tf.zeros([0], tf.int64)
+    model.query_tower(nothing)
+    model.candidate_tower(nothing)
+    model.optimizer.build(model.trainable_variables)
     callbacks: list[tf_keras.callbacks.Callback] = [
         ValidAccuracy(valid_split, seen, len(candidates))
     ]
