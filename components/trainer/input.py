@@ -62,11 +62,12 @@ def load_interactions(
     """
     columns = [definition.query_id, definition.candidate_key]
     transform = transform_batches(transform_graph_uri, columns)
-    features = [transform(batch) for batch in parquet.read_split(examples_uri, split, columns)]
-    return Interactions(
-        query=np.concatenate([part[preprocessing.QUERY].numpy() for part in features]),
-        candidate=np.concatenate([part[preprocessing.CANDIDATE].numpy() for part in features]),
-    )
+    queries, candidates = [], []
+    for batch in parquet.read_split(examples_uri, split, columns):
+        features = transform(batch)
+        queries.append(features[preprocessing.QUERY].numpy())
+        candidates.append(features[preprocessing.CANDIDATE].numpy())
+    return Interactions(query=np.concatenate(queries), candidate=np.concatenate(candidates))
 
 
 def load_candidates(
