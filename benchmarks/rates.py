@@ -36,9 +36,9 @@ from components.example_gen import executor as example_gen
 from components.example_gen.splits import SplitSpec
 from components.examples import parquet
 from components.examples.artifacts import CANDIDATES
-from components.trainer.input import load_interactions
 from components.transform import executor as transform
 from components.transform.component import PREPROCESSING_FN
+from components.transform.reading import load_interactions
 
 # The runner inside this process; Beam's default would look for another one first.
 _BEAM = ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"]

@@ -6,8 +6,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from components.datasets.movielens import MOVIELENS
+from components.evaluator.slice_names import slice_names
 from components.trainer.hyperparameters import Hyperparameters
 from pipeline.failure import UsageError
 
@@ -53,12 +55,46 @@ class SplitSection(Section):
     valid_fraction: float = Field(default=0.1, gt=0, lt=1)
 
 
+class EvaluationSection(Section):
+    """How the eval split is looked at.
+
+    Attributes:
+        slices: What to slice it by, some of `components.evaluator.slice_names.slice_names`.
+    """
+
+    slices: tuple[str, ...] = slice_names(MOVIELENS)
+
+    @field_validator("slices")
+    @classmethod
+    def _known_slices(cls, slices: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(slices) - set(slice_names(MOVIELENS)))
+        if unknown:
+            raise ValueError(
+                f"{', '.join(unknown)} is no slice; there are {', '.join(slice_names(MOVIELENS))}"
+            )
+        return slices
+
+
+class SliceFloorSection(Section):
+    """A floor under one slice, see `components.evaluator.gate.SliceFloor`."""
+
+    slice: str
+    value: str
+    min_unseen_top_100_accuracy: float = Field(gt=0, le=1)
+    min_rows: int = Field(ge=1)
+
+
 class GateSection(Section):
     """What a model has to reach to be blessed, see `components.evaluator.gate.GateBounds`."""
 
     min_unseen_top_100_accuracy: float = Field(default=0.5, gt=0, le=1)
     min_top_100_accuracy: float = Field(default=0.33, gt=0, le=1)
     max_drop_from_baseline: float = Field(default=0.01, ge=0, lt=1)
+    min_gain_over_popularity: float = Field(default=0.05, ge=0, lt=1)
+    min_coverage_at_100: float = Field(default=0.3, gt=0, le=1)
+    max_repeated_top_10_share: float = Field(default=0.1, gt=0, lt=1)
+    max_share_in_train: float = Field(default=0.0, ge=0, lt=1)
+    slice_floors: tuple[SliceFloorSection, ...] = ()
 
 
 class Config(Section):
@@ -67,7 +103,18 @@ class Config(Section):
     data: DataSection = Field(default_factory=DataSection)
     split: SplitSection = Field(default_factory=SplitSection)
     training: Hyperparameters = Field(default_factory=Hyperparameters)
+    evaluation: EvaluationSection = Field(default_factory=EvaluationSection)
     gate: GateSection = Field(default_factory=GateSection)
+
+    @model_validator(mode="after")
+    def _floors_under_evaluated_slices(self) -> Config:
+        for floor in self.gate.slice_floors:
+            if floor.slice not in self.evaluation.slices:
+                raise ValueError(
+                    f"gate.slice_floors names the slice {floor.slice!r}, which evaluation.slices "
+                    "does not have"
+                )
+        return self
 
     @field_validator("training", mode="before")
     @classmethod

@@ -4,6 +4,7 @@
               \\-> CandidateStatistics  -> CandidateValidator   (<- CandidateSchema)   ----+
                                                                                          v
     Pusher <- Evaluator <- BaselineModel <- Trainer <---------------------------- Transform
+                       \\<- PeerEvaluator <- Popularity, ItemKnn, ImplicitAls <------/
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 import schema
 from components.datasets.sources import ResolvedSource
 from components.evaluator.component import RetrievalEvaluator
-from components.evaluator.gate import GateBounds
+from components.evaluator.gate import GateBounds, SliceFloor
 from components.example_gen.component import RetrievalExampleGen
 from components.example_gen.splits import SplitSpec
 from components.example_validator.component import BlockingExampleValidator
 from components.examples.columns import SEEN_CANDIDATES
+from components.peer_evaluator.component import PeerEvaluator
+from components.peers.component import Peer
+from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY
 from components.pusher.component import ServingPusher
 from components.resolver.latest_other_blessed_model import LatestOtherBlessedModel
 from components.schema_gen.component import CuratedSchemaGen
@@ -38,6 +42,9 @@ from pipeline.config import Config
 from pipeline.paths import OutputPaths
 
 PIPELINE_NAME = "movielens-retrieval"
+
+# The component that trains each peer.
+PEER_NODES = {POPULARITY: "Popularity", ITEM_KNN: "ItemKnn", IMPLICIT_ALS: "ImplicitAls"}
 
 # It compares the model with the one that is served, which no cache key knows.
 NEVER_CACHED = ("Pusher",)
@@ -115,11 +122,32 @@ def create_pipeline(config: Config, paths: OutputPaths, source: ResolvedSource) 
         model_blessing=Channel(type=ModelBlessing),
     ).with_id("BaselineModel")
 
+    peers = {
+        node: Peer(
+            peer=peer,
+            examples=example_gen.outputs["examples"],
+            candidates=example_gen.outputs["candidates"],
+            transform_graph=transform.outputs["transform_graph"],
+            code_version=source_fingerprint(f"components.peers.{peer}"),
+        ).with_id(node)
+        for peer, node in PEER_NODES.items()
+    }
+    peer_evaluator = PeerEvaluator(
+        examples=example_gen.outputs["examples"],
+        candidates=example_gen.outputs["candidates"],
+        peers={peer: peers[node].outputs["model"] for peer, node in PEER_NODES.items()},
+        slices=config.evaluation.slices,
+        code_version=source_fingerprint("components.peer_evaluator.component"),
+    ).with_id("PeerEvaluator")
+
     evaluator = RetrievalEvaluator(
         examples=example_gen.outputs["examples"],
+        candidates=example_gen.outputs["candidates"],
+        peer_evaluation=peer_evaluator.outputs["evaluation"],
+        slices=config.evaluation.slices,
         model=trainer.outputs["model"],
         baseline_model=baseline_model.outputs["model"],
-        gate=GateBounds(**config.gate.model_dump()),
+        gate=_gate_bounds(config),
         code_version=source_fingerprint("components.evaluator.component"),
     ).with_id("Evaluator")
 
@@ -143,6 +171,8 @@ def create_pipeline(config: Config, paths: OutputPaths, source: ResolvedSource) 
             candidate_validator,
             transform,
             trainer,
+            *peers.values(),
+            peer_evaluator,
             baseline_model,
             evaluator,
             pusher,
@@ -151,6 +181,12 @@ def create_pipeline(config: Config, paths: OutputPaths, source: ResolvedSource) 
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(paths.metadata)),
         beam_pipeline_args=BEAM_ARGUMENTS,
     )
+
+
+def _gate_bounds(config: Config) -> GateBounds:
+    values = config.gate.model_dump()
+    floors = tuple(SliceFloor(**floor) for floor in values.pop("slice_floors"))
+    return GateBounds(**values, slice_floors=floors)
 
 
 def _statistics_of(schema_file: Path, without: str | None = None) -> tfdv.StatsOptions:

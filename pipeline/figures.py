@@ -67,7 +67,15 @@ def _baseline(outputs: Outputs) -> str:
 def _evaluation(outputs: Outputs) -> str:
     metrics = json.loads(outputs["evaluation"].values["metrics"])
     blessed = "blessed" if outputs["blessing"].values["blessed"] else "not blessed"
-    return f"top-100 accuracy {metrics['top_100_accuracy']:.4f}; {blessed}"
+    accuracy = metrics["unseen_top_100_accuracy"]
+    return f"top-100 accuracy among unseen titles {accuracy:.4f}; {blessed}"
+
+
+def _peers(outputs: Outputs) -> str:
+    metrics = json.loads(outputs["evaluation"].values["metrics"])
+    return ", ".join(
+        f"{peer} {values['unseen_top_100_accuracy']:.4f}" for peer, values in metrics.items()
+    )
 
 
 def _push(outputs: Outputs) -> str:
@@ -89,6 +97,7 @@ _FIGURES: dict[str, Callable[[Outputs], str]] = {
     "Transform": _vocabularies,
     "Trainer": _training,
     "BaselineModel": _baseline,
+    "PeerEvaluator": _peers,
     "Evaluator": _evaluation,
     "Pusher": _push,
 }

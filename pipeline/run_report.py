@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pipeline import stack
+from pipeline.metrics_table import (
+    NOTEBOOK_TOP_100_ACCURACY,
+    Column,
+    metrics_table,
+    peer_columns,
+    print_checks,
+)
 from pipeline.paths import OutputPaths
 from pipeline.progress import ComponentTime
-from pipeline.verdict import Outcome, Verdict
+from pipeline.verdict import Evaluation, Outcome, Verdict
 
-# Top-100 accuracy that the basic retrieval notebook of TensorFlow Recommenders publishes.
-NOTEBOOK_TOP_100_ACCURACY = 0.2327
-_METRIC = re.compile(r"(unseen_)?top_(\d+)_accuracy")
-_NOTEBOOK_K = 100
 _COLOURS: dict[Outcome, str] = {
     "pushed": "green",
     "unchanged": "green",
@@ -59,7 +62,7 @@ class RunReport:
                 "verdict": self.verdict.outcome,
                 "reason": self.verdict.reason,
                 "reasons": self.verdict.reasons,
-                "metrics": self.verdict.metrics,
+                **_evaluation_json(self.verdict.evaluation),
                 "serving_path": str(self.paths.serving / str(version)) if versions else None,
                 "version": version,
                 "components": {
@@ -74,9 +77,17 @@ class RunReport:
         )
 
     def print_to(self, console: Console) -> None:
-        """The metrics beside the notebook's, and the verdict with its reason."""
+        """The metrics beside those of others, every check, and the verdict with its reason."""
+        evaluation = self.verdict.evaluation
+        assert evaluation is not None
         console.print()
-        console.print(metrics_table(self.verdict.metrics))
+        console.print(_table(evaluation))
+        console.print(
+            "The notebook of TensorFlow Recommenders publishes a top_100_accuracy of "
+            f"{NOTEBOOK_TOP_100_ACCURACY}."
+        )
+        console.print()
+        print_checks(console, self.verdict.reasons)
         outcome = self.verdict.outcome
         line = Text(outcome.replace("_", " "), style=f"bold {_COLOURS[outcome]}")
         line.append(f": {self.verdict.reason}", style="not bold default")
@@ -87,18 +98,16 @@ class RunReport:
         console.print(Text(f"{self.total_seconds:.1f} s in all. Full logs: {self.log_file}"))
 
 
-def metrics_table(metrics: dict[str, float]) -> Table:
-    """Accuracy at each k over all titles, and over those the user has not seen."""
-    table = Table(title="Accuracy on the eval split", title_justify="left")
-    table.add_column("top k", justify="right")
-    table.add_column("all titles", justify="right")
-    table.add_column("unseen titles", justify="right")
-    table.add_column("notebook, all titles", justify="right")
-    matches = [match for match in map(_METRIC.fullmatch, metrics) if match]
-    for k in sorted({int(match[2]) for match in matches}):
-        cells = [metrics.get(f"{prefix}top_{k}_accuracy") for prefix in ("", "unseen_")]
-        published = NOTEBOOK_TOP_100_ACCURACY if k == _NOTEBOOK_K else None
-        table.add_row(
-            str(k), *("" if cell is None else f"{cell:.4f}" for cell in (*cells, published))
-        )
-    return table
+def _table(evaluation: Evaluation) -> Table:
+    columns = [Column("model", evaluation.metrics, evaluation.intervals)]
+    if evaluation.baseline:
+        columns.append(Column("blessed", evaluation.baseline))
+    rows = int(evaluation.metrics["example_count"])
+    title = f"On the eval split, {rows:,} rows"
+    return metrics_table(title, [*columns, *peer_columns(evaluation.peers)])
+
+
+def _evaluation_json(evaluation: Evaluation | None) -> dict[str, Any]:
+    if evaluation is None:
+        return {"metrics": {}}
+    return dataclasses.asdict(evaluation)

@@ -7,13 +7,38 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pipeline.component_record import ComponentRecord
+from pipeline.component_record import ComponentRecord, OutputArtifact
 
 Outcome = Literal["pushed", "unchanged", "not_blessed", "failed"]
 EXIT_CODES: dict[Outcome, int] = {"pushed": 0, "unchanged": 0, "not_blessed": 3, "failed": 1}
 
 _EVALUATOR = "Evaluator"
 _PUSHER = "Pusher"
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What the Evaluator measured.
+
+    Attributes:
+        metrics: The model's metrics over the whole eval split, by name.
+        intervals: 95 % confidence interval of each that is a mean, by name.
+        slices: Rows and accuracy by slice name and value.
+        peers: Metrics of each peer by name.
+        baseline: Metrics of the latest blessed model; None where there is none.
+    """
+
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    slices: dict[str, dict[str, dict[str, float]]]
+    peers: dict[str, dict[str, float]]
+    baseline: dict[str, float] | None
+
+    @classmethod
+    def of_artifact(cls, artifact: OutputArtifact) -> Evaluation:
+        """Reads what the Evaluator recorded on its evaluation."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: json.loads(artifact.values.get(name, "null")) for name in names})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,13 +49,13 @@ class Verdict:
         outcome: What became of the model.
         reason: Why, in one sentence.
         reasons: Every check of the gate: its name, value, bound, whether passed, and a sentence.
-        metrics: Value by name over the whole eval split.
+        evaluation: What was measured; None where the run ended before that.
     """
 
     outcome: Outcome
     reason: str
     reasons: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+    evaluation: Evaluation | None = None
 
     @property
     def exit_code(self) -> int:
@@ -46,18 +71,18 @@ def judge(components: Mapping[str, ComponentRecord]) -> Verdict:
     """
     evaluated = components[_EVALUATOR].outputs
     reasons: list[dict[str, Any]] = json.loads(evaluated["blessing"].values["reasons"])
-    metrics: dict[str, float] = json.loads(evaluated["evaluation"].values["metrics"])
+    evaluation = Evaluation.of_artifact(evaluated["evaluation"])
     pushed = components[_PUSHER].outputs["pushed_model"].values
     outcome = pushed["outcome"]
     if outcome == "pushed":
-        reason = f"every check passed: {_sentences(reasons, passed=True)}."
+        reason = f"every one of {len(reasons)} checks passed."
     elif outcome == "unchanged":
         reason = f"the model is the one already served as version {pushed['pushed_version']}."
     elif outcome == "not_blessed":
-        reason = f"{_sentences(reasons, passed=False)}."
+        reason = f"{failed_checks(reasons)}."
     else:
         raise ValueError(f"the Pusher recorded the unknown outcome {outcome!r}")
-    return Verdict(outcome, reason, reasons, metrics)
+    return Verdict(outcome, reason, reasons, evaluation)
 
 
 def failure(sentence: str) -> Verdict:
@@ -65,6 +90,6 @@ def failure(sentence: str) -> Verdict:
     return Verdict("failed", sentence)
 
 
-def _sentences(reasons: list[dict[str, Any]], passed: bool) -> str:
-    chosen = [str(r["sentence"]).rstrip(".") for r in reasons if bool(r["passed"]) == passed]
-    return "; ".join(chosen)
+def failed_checks(reasons: list[dict[str, Any]]) -> str:
+    """The sentences of the checks that failed."""
+    return "; ".join(str(reason["sentence"]) for reason in reasons if not reason["passed"])

@@ -17,6 +17,7 @@ from setup.bootstrap import ensure_uv
 from setup.compiler import borrowed, is_missing
 from setup.failure import SetupError
 from setup.interpreter import Choice, candidates, choose_interpreter
+from setup.libraries import require_libraries
 from setup.stack import Stack, choose_stack, read_glibc
 from setup.uv import run_uv
 
@@ -102,6 +103,7 @@ def install() -> None:
         if is_ready(ROOT, stack):
             return
         started = time.monotonic()
+        require_libraries()
         say(f"stack {stack.name} ({stack.label}), because {reason}")
         uv = ensure_uv(ROOT)
         choice = find_interpreter(stack, ROOT, uv, lock)

@@ -1,13 +1,8 @@
-"""Full runs of the command line on the real MovieLens 100K, and of what the README promises.
-
-The data set is taken from `RETRIEVAL_TEST_DATA` or a `shared/data` folder beside the checkout where
-there is one, else from wherever the default source finds it.
-"""
+"""Full runs of the command line on the real MovieLens 100K, and of what the README promises."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,14 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests import real_data
+
 _ROOT = Path(__file__).parents[1]
 
 pytestmark = [pytest.mark.slow, pytest.mark.end_to_end]
-
-
-def _data() -> list[str]:
-    folder = Path(os.environ.get("RETRIEVAL_TEST_DATA", _ROOT.parent / "shared" / "data"))
-    return ["--data", str(folder / "ml-100k")] if (folder / "ml-100k").is_dir() else []
 
 
 def _run(*arguments: str) -> dict[str, Any]:
@@ -39,12 +31,12 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_default_preset(output: Path) -> None:
-    answer = _run("run", *_data(), "--output", str(output))
+    answer = _run("run", "--data", real_data.source(), "--output", str(output))
     assert answer["verdict"] == "pushed"
     assert answer["metrics"]["top_100_accuracy"] >= 0.36
     assert answer["metrics"]["unseen_top_100_accuracy"] >= 0.56
     assert answer["metrics"]["example_count"] == 19905
-    again = _run("run", *_data(), "--output", str(output))
+    again = _run("run", "--data", real_data.source(), "--output", str(output))
     assert again["verdict"] == "unchanged"
     assert again["metrics"] == answer["metrics"]
     listed = _run("recommend", "--user", "42", "-k", "10", "--output", str(output))
@@ -52,6 +44,14 @@ def test_default_preset(output: Path) -> None:
 
 
 def test_notebook_preset_reproduces_the_notebook(output: Path) -> None:
-    answer = _run("run", *_data(), "--preset", "notebook", "--output", str(output / "notebook"))
+    answer = _run(
+        "run",
+        "--data",
+        real_data.source(),
+        "--preset",
+        "notebook",
+        "--output",
+        str(output / "notebook"),
+    )
     assert answer["verdict"] == "pushed"
     assert 0.22 <= answer["metrics"]["top_100_accuracy"] <= 0.26

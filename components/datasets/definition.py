@@ -40,6 +40,7 @@ class DatasetDefinition:
         event_weight: Column with the strength of an event (float32).
         query_features: Name to Feature, without `query_id`.
         candidate_features: Name to Feature, without `candidate_id`.
+        slice_features: Features by whose values an evaluation is sliced.
         time_unit: Unit of `event_time`.
     """
 
@@ -52,12 +53,26 @@ class DatasetDefinition:
     event_weight: str
     query_features: Mapping[str, Feature] = field(hash=False)
     candidate_features: Mapping[str, Feature] = field(hash=False)
+    slice_features: tuple[str, ...] = ()
     time_unit: str = "seconds since 1970-01-01 UTC"
 
     def __post_init__(self) -> None:
         for role in (self.candidate_key, self.candidate_title):
             if role not in self.candidate_features:
                 raise ValueError(f"{role!r} is not one of the candidate features")
+        for name in self.slice_features:
+            self.feature(name)
+
+    def feature(self, name: str) -> Feature:
+        """The feature of that name, of queries or of candidates.
+
+        Raises:
+            ValueError: There is none.
+        """
+        for features in (self.query_features, self.candidate_features):
+            if name in features:
+                return features[name]
+        raise ValueError(f"{name!r} is not a feature of {self.name}")
 
     def candidate_schema(self) -> pa.Schema:
         """Schema of the catalogue: the candidate id (string), then every candidate feature."""

@@ -113,4 +113,5 @@ MOVIELENS = DatasetDefinition(
             unit="year, null where the title has none",
         ),
     },
+    slice_features=(MOVIE_GENRES, USER_GENDER, BUCKETIZED_USER_AGE, USER_OCCUPATION_LABEL),
 )

@@ -1,21 +1,34 @@
-"""Sums over rows from which every rank metric follows.
+"""Sums over rows from which every metric follows.
 
-Ranks are summed batch by batch before TFMA sees them: its cost is per element and slice, and a
-batch of 1,000 rows is as cheap for it as one row.
+Rows are summed batch by batch, and batches by Beam, before TFMA sees them: its cost is per element
+and slice, and a million rows of a slice are as cheap for it as one.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from components.trainer.ranking import MISS
+from components.serving.ranking import MISS
 
 TOP_K = (1, 5, 10, 50, 100)
 ALL, UNSEEN = "", "unseen_"
 VIEWS = (ALL, UNSEEN)
 NDCG_AT = (10, 100)
+
+UNSEEN_TOP_100 = "unseen_top_100_accuracy"
+POPULARITY_RANK = "popularity_rank_at_100"
+GAIN = "unseen_top_100_accuracy_gain"
+UNUSABLE_ROWS = "unusable_rows"
+ROWS_IN_TRAIN = "rows_in_train"
+ROWS_SERVED_DIFFERENTLY = "rows_served_differently"
+COUNTS = (UNUSABLE_ROWS, ROWS_IN_TRAIN, ROWS_SERVED_DIFFERENTLY)
+
+_MULTIPLIERS = np.random.default_rng(20_111_013).integers(1, 2**63, 1_000, np.uint64) | np.uint64(1)
+_MOST_PENDING = 65_536
 
 
 @dataclasses.dataclass
@@ -24,31 +37,29 @@ class RankStatistics:
 
     Attributes:
         rows: Number of rows.
-        unusable_rows: Rows with a score that is NaN or +infinite.
+        counts: Number of rows by reason, see `COUNTS`.
         totals: Sum of each row metric, by name.
         squares: Sum of the squares of each row metric, by name.
     """
 
     rows: int = 0
-    unusable_rows: int = 0
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
     totals: dict[str, float] = dataclasses.field(default_factory=dict)
     squares: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of_rows(
-        cls, rank: np.ndarray, unseen_rank: np.ndarray, usable: np.ndarray
+        cls, values: Mapping[str, np.ndarray], counted: Mapping[str, np.ndarray]
     ) -> RankStatistics:
         """Statistics of rows.
 
         Args:
-            rank: Rank among all candidates [n], int64, `MISS` for a miss.
-            unseen_rank: Rank among unseen candidates [n], int64.
-            usable: Whether all scores of the row can be ranked [n], bool.
+            values: Each row metric [n], float64, by name.
+            counted: Whether a row counts [n], bool, by reason.
         """
-        values = row_metrics(rank, unseen_rank)
         return cls(
-            rows=len(rank),
-            unusable_rows=int(np.sum(~usable)),
+            rows=len(next(iter(values.values()))),
+            counts={name: int(np.sum(rows)) for name, rows in counted.items()},
             totals={name: float(value.sum()) for name, value in values.items()},
             squares={name: float(np.square(value).sum()) for name, value in values.items()},
         )
@@ -56,7 +67,7 @@ class RankStatistics:
     def __add__(self, other: RankStatistics) -> RankStatistics:
         return RankStatistics(
             rows=self.rows + other.rows,
-            unusable_rows=self.unusable_rows + other.unusable_rows,
+            counts=_added(self.counts, other.counts),
             totals=_added(self.totals, other.totals),
             squares=_added(self.squares, other.squares),
         )
@@ -74,11 +85,74 @@ class RankStatistics:
         return float(np.sqrt(variance / (self.rows - 1)))
 
 
-def row_metrics(rank: np.ndarray, unseen_rank: np.ndarray) -> dict[str, np.ndarray]:
-    """Each metric's value per row [n], float64, by the metric's name.
+@dataclasses.dataclass
+class ListStatistics:
+    """What lists have in common, over rows; adding two gives those of the rows together.
+
+    Attributes:
+        covered: Whether each candidate of the catalogue is in some served list [N], bool; None
+            without rows.
+        hashes: Hash of a row's best candidates, several times the same one allowed [n], uint64.
+        hash_rows: Rows that have this list [n], int64.
+    """
+
+    covered: np.ndarray | None = None
+    hashes: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.uint64))
+    hash_rows: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @classmethod
+    def of_rows(cls, served: np.ndarray, top: np.ndarray, candidates: int) -> ListStatistics:
+        """Statistics of rows.
+
+        Args:
+            served: Catalogue numbers in served lists [any, K], int64; negative ones are empty.
+            top: Best candidates of each row, seen or not [n, T].
+            candidates: N.
+        """
+        covered = np.zeros(candidates, bool)
+        covered[served[served >= 0]] = True
+        hashes, rows = np.unique(_hash_lists(top), return_counts=True)
+        return cls(covered, hashes, rows.astype(np.int64))
+
+    def __add__(self, other: ListStatistics) -> ListStatistics:
+        if self.covered is None or other.covered is None:
+            covered = other.covered if self.covered is None else self.covered
+        else:
+            covered = self.covered | other.covered
+        added = ListStatistics(
+            covered,
+            np.concatenate([self.hashes, other.hashes]),
+            np.concatenate([self.hash_rows, other.hash_rows]),
+        )
+        # Merging each time would take the square of the number of distinct lists.
+        if len(added.hashes) > max(2 * len(self.hashes), _MOST_PENDING):
+            added.hashes, added.hash_rows = added._merged()
+        return added
+
+    def coverage(self) -> float:
+        """Share of the catalogue that is in some served list; NaN without rows."""
+        return float(np.mean(self.covered)) if self.covered is not None else float("nan")
+
+    def repeated_share(self) -> float:
+        """Share of rows that have the most frequent list; NaN without rows."""
+        _, rows = self._merged()
+        return float(rows.max() / rows.sum()) if len(rows) else float("nan")
+
+    def _merged(self) -> tuple[np.ndarray, np.ndarray]:
+        hashes, inverse = np.unique(self.hashes, return_inverse=True)
+        rows = np.bincount(inverse.ravel(), self.hash_rows, len(hashes))
+        return hashes, rows.astype(np.int64)
+
+
+def rank_values(rank: np.ndarray, unseen_rank: np.ndarray) -> dict[str, np.ndarray]:
+    """Each rank metric's value per row [n], float64, by the metric's name.
 
     With one relevant candidate per row, top-k accuracy is recall@k and hit rate@k, and the ideal
     DCG is 1, so NDCG is 1 / log2(1 + rank) (Jarvelin and Kekalainen 2002).
+
+    Args:
+        rank: Rank among all candidates [n], int64, `MISS` for a miss.
+        unseen_rank: Rank among unseen candidates [n], int64.
     """
     values = {}
     for view, ranks in ((ALL, rank), (UNSEEN, unseen_rank)):
@@ -93,8 +167,14 @@ def row_metrics(rank: np.ndarray, unseen_rank: np.ndarray) -> dict[str, np.ndarr
     return values
 
 
-METRIC_NAMES = tuple(row_metrics(np.ones(1, np.int64), np.ones(1, np.int64)))
+RANK_METRICS = tuple(rank_values(np.ones(1, np.int64), np.ones(1, np.int64)))
 
 
-def _added(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
-    return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in {**one, **other}}
+def _hash_lists(lists: np.ndarray) -> np.ndarray:
+    """A hash of each row [n], uint64; the order counts."""
+    factors = _MULTIPLIERS[: lists.shape[1]]
+    return np.asarray(((lists.astype(np.uint64) + np.uint64(1)) * factors).sum(axis=1), np.uint64)
+
+
+def _added(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, Any]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}

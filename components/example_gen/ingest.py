@@ -23,6 +23,7 @@ from components.example_gen import splits
 from components.example_gen.catalogue import Catalogue
 from components.examples import parquet
 from components.examples.columns import SEEN_CANDIDATES
+from components.examples.hashing import candidate_hash, stable_hash
 
 # Rows of a shard are held in memory at once: about 300 bytes each while they are joined.
 ROWS_PER_SHARD = 250_000
@@ -235,14 +236,14 @@ def example_columns(definition: DatasetDefinition) -> dict[str, pa.DataType]:
         *definition.candidate_schema(),
     ]
     columns = {field.name: field.type for field in fields}
-    columns[SEEN_CANDIDATES] = pa.list_(pa.string())
+    columns[SEEN_CANDIDATES] = pa.list_(pa.int64())
     return dict(sorted(columns.items()))
 
 
 def seen_candidates(
     queries: pa.ChunkedArray, keys: pa.ChunkedArray, codes: np.ndarray
 ) -> pa.LargeListArray:
-    """For each eval event, the distinct candidate keys of its query's train events.
+    """For each eval event, the distinct candidates of its query's train events.
 
     Args:
         queries: Query of each event [n], string; the events of one query are adjacent.
@@ -250,7 +251,7 @@ def seen_candidates(
         codes: Split code of each event [n], int8.
 
     Returns:
-        Lists [n] of large_binary; null for other events, which have no use for them.
+        Lists [n] of `candidate_hash`; null for other events, which have no use for them.
     """
     encoded = _one_chunk(keys).dictionary_encode()
     key = encoded.indices.to_numpy().astype(np.int64)
@@ -261,10 +262,10 @@ def seen_candidates(
     lengths = np.where(codes == splits.EVAL, stop - start, 0)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     positions = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], lengths)
-    values = encoded.dictionary.cast(pa.binary()).cast(pa.large_binary())
+    hashes = candidate_hash(encoded.dictionary.to_numpy(zero_copy_only=False))
     return pa.LargeListArray.from_arrays(
         pa.array(offsets, mask=np.append(codes != splits.EVAL, False)),
-        values.take(pa.array((pairs % number_of_keys)[positions])),
+        pa.array(hashes[(pairs % number_of_keys)[positions]], pa.int64()),
     )
 
 
@@ -288,7 +289,7 @@ def _candidate_keys(events: pa.Table, tables: Tables) -> pa.ChunkedArray:
 def _hashes(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Hash of each string [n], uint64; each distinct string is hashed once."""
     encoded = _one_chunk(column).dictionary_encode()
-    hashes = splits.stable_hash(encoded.dictionary.to_numpy(zero_copy_only=False))
+    hashes = stable_hash(encoded.dictionary.to_numpy(zero_copy_only=False))
     return hashes[encoded.indices.to_numpy()]
 
 

@@ -11,7 +11,6 @@ import dataclasses
 import json
 
 import numpy as np
-import pandas as pd
 
 TRAIN, VALID, EVAL = 0, 1, 2
 SPLIT_NAMES = ("train", "valid", "eval")
@@ -59,18 +58,6 @@ class TimeBounds:
 
     valid_from: int
     eval_from: int
-
-
-def stable_hash(strings: np.ndarray) -> np.ndarray:
-    """64-bit hash of each string, equal in every process and on every machine.
-
-    Args:
-        strings: Array [n] of str objects.
-
-    Returns:
-        Array [n] of uint64.
-    """
-    return pd.util.hash_array(strings, categorize=False)
 
 
 def temporal_bounds(times: np.ndarray, counts: np.ndarray, spec: SplitSpec) -> TimeBounds:

@@ -6,3 +6,5 @@ CANDIDATES = "candidates"
 CANDIDATES_SPLIT = "train"
 # Property of interactions and of models: how the events were split, as JSON.
 SPLIT = "split"
+# Property of models: version of the signatures they are exported with.
+INTERFACE = "interface"

@@ -12,12 +12,12 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import path_utils
 
-from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT, SPLIT
-from components.trainer import export, index, training
-from components.trainer import input as trainer_input
+from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT, INTERFACE, SPLIT
+from components.serving import export
+from components.serving.seen import SeenCandidates
+from components.trainer import index, training
 from components.trainer.hyperparameters import Hyperparameters
-from components.trainer.seen import SeenCandidates
-from components.transform import preprocessing
+from components.transform import preprocessing, reading
 
 TRAINING_CURVE = "training_curve.json"
 
@@ -51,25 +51,23 @@ class Executor(base_executor.BaseExecutor):
         queries = tft.TFTransformOutput(transform_graph).vocabulary_size_by_name(
             preprocessing.QUERY_VOCABULARY
         )
-        candidates = trainer_input.load_candidates(
+        candidates = reading.load_candidates(
             catalogue, CANDIDATES_SPLIT, transform_graph, definition
         )
-        train_split = trainer_input.load_interactions(
-            examples, "train", transform_graph, definition
-        )
-        valid_split = trainer_input.load_interactions(
-            examples, "valid", transform_graph, definition
-        )
+        train_split = reading.load_interactions(examples, "train", transform_graph, definition)
+        valid_split = reading.load_interactions(examples, "valid", transform_graph, definition)
         seen = SeenCandidates.in_train(train_split, queries, len(candidates))
         fitted = training.train(
             train_split, valid_split, candidates, seen, queries, hyperparameters, model_run
         )
-        tables = index.build_tables(fitted, candidates, seen, queries)
-        export.save(tables, transform_graph, definition, path_utils.serving_model_dir(model.uri))
+        scorer = index.build_scorer(fitted, queries)
+        folder = path_utils.serving_model_dir(model.uri)
+        export.save(scorer, candidates, seen, transform_graph, definition, folder)
 
         with fileio.open(os.path.join(model_run, TRAINING_CURVE), "w") as stream:
             stream.write(json.dumps(fitted.history, indent=1))
         valid = fitted.history[training.VALID_METRIC]
+        model.set_int_custom_property(INTERFACE, export.INTERFACE_VERSION)
         model.set_string_custom_property(SPLIT, interactions.get_string_custom_property(SPLIT))
         model.set_int_custom_property("epochs", len(valid))
         model.set_int_custom_property("queries", queries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 
 import numpy as np
@@ -10,11 +11,11 @@ import tensorflow as tf
 import tf_keras
 from absl import logging
 
-from components.trainer import ranking
+from components.serving import ranking
+from components.serving.seen import SeenCandidates
 from components.trainer.hyperparameters import Hyperparameters
-from components.trainer.input import CandidateTable, Interactions
 from components.trainer.model import TwoTowerModel
-from components.trainer.seen import SeenCandidates
+from components.transform.reading import CandidateTable, Interactions
 
 VALID_METRIC = "valid_unseen_top_100_accuracy"
 _VALID_K = 100
@@ -153,12 +154,22 @@ class ValidAccuracy(tf_keras.callbacks.Callback):
             query_vectors *= (query >= 0)[:, None]
             scores = tf.matmul(query_vectors, vectors, transpose_b=True)
             candidate = tf.constant(self._split.candidate[start:stop])
-            unseen = ranking.exclude(scores, self._seen.of(query))
-            hits += _hits(ranking.rank_of(unseen, candidate))
-            hits_of_all += _hits(ranking.rank_of(scores, candidate))
+            ranks = ranking.rank_candidates(
+                functools.partial(_columns, scores),
+                len(vectors),
+                tf.range(stop - start),
+                candidate,
+                self._seen.of(query),
+            )
+            hits += _hits(ranks.unseen_rank)
+            hits_of_all += _hits(ranks.rank)
         logs[VALID_METRIC] = hits / len(self._split)
         logs["valid_top_100_accuracy"] = hits_of_all / len(self._split)
         logging.info("epoch %d: %s", epoch + 1, {k: round(float(v), 4) for k, v in logs.items()})
+
+
+def _columns(scores: tf.Tensor, start: int, stop: int) -> tf.Tensor:
+    return scores[:, start:stop]
 
 
 def _hits(ranks: tf.Tensor) -> int:

@@ -10,12 +10,10 @@ import tensorflow_transform as tft
 
 from components.datasets.definition import DatasetDefinition
 from components.datasets.movielens import MOVIELENS
-from components.examples.columns import SEEN_CANDIDATES
 
 # Names of transformed features.
 QUERY = "query"
 CANDIDATE = "candidate"
-SEEN = "seen"
 
 # Names of vocabularies inside the transform graph.
 QUERY_VOCABULARY = "queries"
@@ -35,9 +33,9 @@ def preprocessing_fn(inputs: Mapping[str, tf.SparseTensor]) -> dict[str, Any]:
 
     Returns:
         `query` int64 [batch] and `candidate` int64 [batch]: positions in their vocabularies, or
-        `UNKNOWN`; `seen`: SparseTensor [batch, values] of candidate positions; and one feature
-        `candidate_<name>` for each candidate feature with labels (multi-hot float32
-        [batch, labels]) or boundaries (bucket int64 [batch], the last one for "missing").
+        `UNKNOWN`; and one feature `candidate_<name>` for each candidate feature with labels
+        (multi-hot float32 [batch, labels]) or boundaries (bucket int64 [batch], the last one for
+        "missing").
     """
     candidates = tft.vocabulary(
         inputs[DEFINITION.candidate_key], vocab_filename=CANDIDATE_VOCABULARY
@@ -50,7 +48,6 @@ def preprocessing_fn(inputs: Mapping[str, tf.SparseTensor]) -> dict[str, Any]:
     outputs: dict[str, Any] = {
         QUERY: _single(look_up(inputs[DEFINITION.query_id], queries), UNKNOWN),
         CANDIDATE: _single(look_up(inputs[DEFINITION.candidate_key], candidates), UNKNOWN),
-        SEEN: look_up(inputs[SEEN_CANDIDATES], candidates),
     }
     for name, feature in DEFINITION.candidate_features.items():
         if feature.labels:

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 import schema
 from components.datasets.errors import DataError
 from components.example_validator import executor
-from tests.components.conftest import Artifacts, beam_context, new_artifact
+from tests.components.steps import Artifacts, beam_context, new_artifact
 
 
 def _validate(artifacts: Artifacts, output: Path, schema_text: str) -> object:

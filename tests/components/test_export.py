@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from components.examples import parquet
-from tests.components.conftest import Artifacts
+from tests.components.steps import Artifacts
 
 _SERVE = """
 import json, sys
@@ -27,8 +27,8 @@ print(json.dumps({
     "title": [[t.decode() for t in row] for row in lists["movie_title"].numpy().tolist()],
     "id": [[t.decode() for t in row] for row in lists["movie_id"].numpy().tolist()],
     "score": [[str(s) for s in row] for row in lists["score"].numpy().tolist()],
-    "query": model.query_vectors.numpy().tolist(),
-    "candidate": model.candidate_vectors.numpy().tolist(),
+    "query": model.scorer.query_vectors.numpy().tolist(),
+    "candidate": model.scorer.candidate_vectors.numpy().tolist(),
     "titles": [t.decode() for t in model.titles.numpy()],
 }))
 """

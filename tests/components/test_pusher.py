@@ -8,7 +8,7 @@ from typing import Any
 from tfx.types import standard_artifacts
 
 from components.pusher import executor
-from tests.components.conftest import new_artifact
+from tests.components.steps import new_artifact
 
 
 def _model(folder: Path, content: str) -> Any:

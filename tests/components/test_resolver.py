@@ -14,10 +14,11 @@ _CONNECTION = metadata_store_pb2.ConnectionConfig(
 )
 
 
-def _model(identity: int, split: str = "random") -> standard_artifacts.Model:
+def _model(identity: int, split: str = "random", interface: int = 2) -> standard_artifacts.Model:
     model = standard_artifacts.Model()
     model.id = identity
     model.set_string_custom_property("split", split)
+    model.set_int_custom_property("interface", interface)
     return model
 
 
@@ -34,6 +35,7 @@ def _blessing(model: int, blessed: int = 1) -> standard_artifacts.ModelBlessing:
         (4, [1, 2], [2]),
         (2, [1, 2], [1]),
         (4, [1, 2, 3], [2]),  # 3 is of another split
+        (4, [1, 2, 5], [2]),  # 5 is of another interface
         (1, [1], []),
         (4, [], []),
     ],
@@ -41,8 +43,8 @@ def _blessing(model: int, blessed: int = 1) -> standard_artifacts.ModelBlessing:
 def test_latest_other_blessed_model(
     candidate: int, blessed: list[int], expected: list[int]
 ) -> None:
-    models = [_model(1), _model(2), _model(3, "last"), _model(4)]
-    blessings = [_blessing(m, int(m in blessed)) for m in (1, 2, 3, 4)]
+    models = [_model(1), _model(2), _model(3, "last"), _model(4), _model(5, interface=1)]
+    blessings = [_blessing(m, int(m in blessed)) for m in (1, 2, 3, 4, 5)]
     resolved = LatestOtherBlessedModel().resolve_artifacts(
         mlmd.MetadataStore(_CONNECTION),
         {"candidate": [_model(candidate)], "model": models, "model_blessing": blessings},

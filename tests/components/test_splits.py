@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from components.example_gen import splits
 from components.example_gen.splits import EVAL, TRAIN, VALID, SplitSpec
+from components.examples.hashing import stable_hash
 
 
 def test_random_shares() -> None:
@@ -21,8 +22,8 @@ def test_random_shares() -> None:
 
 
 def test_random_depends_on_seed_and_pair_only() -> None:
-    queries = splits.stable_hash(np.array(["1", "2", "1", "1"], dtype=object))
-    candidates = splits.stable_hash(np.array(["a", "b", "a", "b"], dtype=object))
+    queries = stable_hash(np.array(["1", "2", "1", "1"], dtype=object))
+    candidates = stable_hash(np.array(["a", "b", "a", "b"], dtype=object))
     codes = splits.assign_random(queries, candidates, SplitSpec())
     assert codes[0] == codes[2]
     np.testing.assert_array_equal(
@@ -37,9 +38,9 @@ def test_random_depends_on_seed_and_pair_only() -> None:
 
 def test_hash_is_the_same_everywhere() -> None:
     # Written down from another process: a hash that changed would move events between splits.
-    first = splits.stable_hash(np.array(["196"], dtype=object))
+    first = stable_hash(np.array(["196"], dtype=object))
     assert first.dtype == np.uint64
-    assert first[0] == splits.stable_hash(np.array(["242", "196"], dtype=object))[1]
+    assert first[0] == stable_hash(np.array(["242", "196"], dtype=object))[1]
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=300))

@@ -8,62 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from components.datasets.movielens import MOVIELENS
-from components.trainer import input as trainer_input
-from components.trainer import ranking, training
+from components.serving.seen import SeenCandidates
+from components.trainer import training
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.model import TwoTowerModel
-from components.trainer.seen import SeenCandidates
-from components.transform import preprocessing
-from tests.components.conftest import HYPERPARAMETERS, Artifacts, run_trainer
+from components.transform import preprocessing, reading
+from tests.components.conftest import HYPERPARAMETERS
+from tests.components.steps import Artifacts, run_trainer
 
 _SMALL = dataclasses.replace(HYPERPARAMETERS, query_dropout=0.0)
 
 
-def _seen(rows: list[list[int]]) -> tf.SparseTensor:
-    return tf.ragged.constant(rows, tf.int64, ragged_rank=1).to_sparse()
-
-
-def test_ranks_by_hand() -> None:
-    scores = tf.constant([[3.0, 2.0, 1.0], [1.0, 1.0, 1.0], [3.0, 2.0, 1.0], [1.0, np.nan, 0.0]])
-    ranks = ranking.rank_of(scores, tf.constant([1, 0, -1, 0], tf.int64))
-    # second; tied with all, so last; not in the catalogue; a score that is not a number
-    assert ranks.numpy().tolist() == [2, 3, ranking.MISS, ranking.MISS]
-
-
-def test_infinite_score_is_a_miss_and_excluded_truth_too() -> None:
-    scores = tf.constant([[np.inf, 2.0, 1.0], [3.0, 2.0, 1.0]])
-    assert ranking.rank_of(scores, tf.constant([1, 1], tf.int64)).numpy().tolist() == [0, 2]
-    unseen = ranking.exclude(scores, _seen([[], [1]]))
-    assert ranking.rank_of(unseen, tf.constant([1, 1], tf.int64)).numpy().tolist() == [0, 0]
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.data())
-def test_unseen_ranks_equal_numpy(data: st.DataObject) -> None:
-    rows, candidates = data.draw(st.integers(1, 5)), data.draw(st.integers(2, 9))
-    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    scores = rng.integers(-3, 3, (rows, candidates)).astype(np.float32)
-    truth = rng.integers(-1, candidates, rows)
-    seen = [rng.choice(candidates, rng.integers(0, candidates), replace=False) for _ in range(rows)]
-    expected = []
-    for row in range(rows):
-        kept = [j for j in range(candidates) if j not in seen[row]]
-        true = truth[row]
-        worse_or_equal = sum(scores[row, j] >= scores[row, true] for j in kept)
-        expected.append(worse_or_equal if true in kept else ranking.MISS)
-    listed = [[-1, *map(int, positions)] for positions in seen]
-    unseen = ranking.exclude(tf.constant(scores), _seen(listed))
-    assert ranking.rank_of(unseen, tf.constant(truth, tf.int64)).numpy().tolist() == expected
-
-
 def test_seen_by_hand() -> None:
-    pairs = trainer_input.Interactions(
-        query=np.array([2, 0, 2, 2]), candidate=np.array([4, 1, 3, 4])
-    )
+    pairs = reading.Interactions(query=np.array([2, 0, 2, 2]), candidate=np.array([4, 1, 3, 4]))
     seen = SeenCandidates.in_train(pairs, queries=3, candidates=5)
     listed = tf.RaggedTensor.from_sparse(seen.of(np.array([2, -1, 1, 0, 2])))
     assert listed.to_list() == [[3, 4], [], [], [1], [3, 4]]
@@ -124,7 +83,7 @@ def test_overfits_one_batch() -> None:
 
 
 def test_batches_cover_the_split_once_each_pass() -> None:
-    pairs = trainer_input.Interactions(query=np.arange(10), candidate=np.arange(10) * 2)
+    pairs = reading.Interactions(query=np.arange(10), candidate=np.arange(10) * 2)
     batches = list(training.shuffled_batches(pairs, batch_size=5, seed=3).take(4))
     passes = [np.concatenate([batches[i][0], batches[i + 1][0]]) for i in (0, 2)]
     for one_pass in passes:
@@ -136,10 +95,10 @@ def test_batches_cover_the_split_once_each_pass() -> None:
 
 def test_input_equals_the_vocabularies(artifacts: Artifacts) -> None:
     graph = artifacts.transform_graph.uri
-    table = trainer_input.load_candidates(artifacts.candidates.uri, "train", graph, MOVIELENS)
+    table = reading.load_candidates(artifacts.candidates.uri, "train", graph, MOVIELENS)
     vocabulary = (Path(graph) / "transform_fn" / "assets" / "candidates").read_bytes()
     assert list(table.titles) == vocabulary.splitlines()
-    valid = trainer_input.load_interactions(artifacts.examples.uri, "valid", graph, MOVIELENS)
+    valid = reading.load_interactions(artifacts.examples.uri, "valid", graph, MOVIELENS)
     assert len(valid) == artifacts.examples.get_int_custom_property("rows_valid")
     assert valid.candidate.min() >= 0
     genres = table.features[f"{preprocessing.CANDIDATE}_movie_genres"]
@@ -157,7 +116,7 @@ def test_same_seed_same_model_and_other_seed_another(artifacts: Artifacts, tmp_p
     other, _ = run_trainer(inputs, tmp_path / "other", dataclasses.replace(HYPERPARAMETERS, seed=1))
 
     def vectors(uri: str) -> np.ndarray:
-        return tf.saved_model.load(f"{uri}/Format-Serving").candidate_vectors.numpy()
+        return tf.saved_model.load(f"{uri}/Format-Serving").scorer.candidate_vectors.numpy()
 
     np.testing.assert_array_equal(vectors(again.uri), vectors(artifacts.model.uri))
     assert not np.array_equal(vectors(other.uri), vectors(artifacts.model.uri))

@@ -36,11 +36,13 @@ class CandidateTable:
     """The catalogue in the order of the candidate vocabulary.
 
     Attributes:
+        keys: Candidate keys [n], bytes: the vocabulary itself.
         ids: Candidate ids [n], bytes.
         titles: Titles [n], bytes.
         features: Transformed candidate features by name, each [n] or [n, labels].
     """
 
+    keys: np.ndarray
     ids: np.ndarray
     titles: np.ndarray
     features: dict[str, np.ndarray]
@@ -78,7 +80,11 @@ def load_candidates(
     Raises:
         ValueError: The vocabulary and the catalogue differ: they come from different runs.
     """
-    named = [definition.candidate_id, definition.candidate_title]
+    named = list(
+        dict.fromkeys(
+            [definition.candidate_key, definition.candidate_id, definition.candidate_title]
+        )
+    )
     columns = list(dict.fromkeys([*named, *definition.candidate_features]))
     transform = transform_batches(transform_graph_uri, columns)
     parts: list[dict[str, np.ndarray]] = []
@@ -99,6 +105,7 @@ def load_candidates(
     order = np.argsort(position)
     table = {name: values[order] for name, values in merged.items()}
     return CandidateTable(
+        keys=table[definition.candidate_key],
         ids=table[definition.candidate_id],
         titles=table[definition.candidate_title],
         features={

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import scipy.sparse
 import tensorflow as tf
 
-from components.trainer.input import Interactions
+from components.transform.reading import Interactions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,25 @@ class SeenCandidates:
             candidate=pairs % candidates,
             splits=np.searchsorted(pairs, np.arange(queries + 1) * candidates),
         )
+
+    def pairs(self, candidates: int) -> np.ndarray:
+        """Each seen pair as `query * candidates + candidate`, sorted, int64.
+
+        Args:
+            candidates: Size of the catalogue.
+        """
+        queries = np.repeat(np.arange(len(self.splits) - 1), np.diff(self.splits))
+        return np.asarray(queries * candidates + self.candidate, np.int64)
+
+    def matrix(self, candidates: int) -> scipy.sparse.csr_matrix:
+        """Ones where a query saw a candidate [queries, candidates], float32.
+
+        Args:
+            candidates: Size of the catalogue.
+        """
+        ones = np.ones(len(self.candidate), np.float32)
+        shape = (len(self.splits) - 1, candidates)
+        return scipy.sparse.csr_matrix((ones, self.candidate, self.splits), shape)
 
     def of(self, query: np.ndarray) -> tf.SparseTensor:
         """What each query saw [B, any], int64; nothing for an unknown query.

@@ -1,0 +1,117 @@
+"""Scores models on the eval split with TFMA: the same rows, views and slices for all of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+from tfx_bsl.tfxio import parquet_tfxio
+
+from components.datasets.definition import DatasetDefinition
+from components.evaluator import metrics
+from components.evaluator.catalogue import Catalogue
+from components.evaluator.extractors import read_columns, slice_extractors
+from components.evaluator.index_check import check_index
+from components.evaluator.results import ModelMetrics, read_results
+from components.evaluator.slices import RowSlicer
+from components.serving import export
+
+EVAL_SPLIT = "eval"
+
+
+def evaluate(
+    pipeline: beam.Pipeline,
+    examples: Any,
+    candidates: Any,
+    models: Mapping[str, Any],
+    baseline: str | None,
+    slices: Sequence[str],
+    definition: DatasetDefinition,
+    output_uri: str,
+) -> dict[str, ModelMetrics]:
+    """Evaluates models together.
+
+    Args:
+        pipeline: A Beam pipeline that has not run yet.
+        examples: Examples artifact of the interactions; train is counted, eval is ranked.
+        candidates: Examples artifact of the catalogue.
+        models: Model artifacts by name.
+        baseline: Name of the one over which the first gains, or None.
+        slices: What to slice by, some of `slice_names.slice_names`.
+        definition: The dataset's definition.
+        output_uri: Where TFMA writes.
+
+    Returns:
+        Metrics of each model by its name.
+    """
+    names = list(models)
+    eval_config = tfma.EvalConfig(
+        model_specs=[
+            tfma.ModelSpec(
+                name=name,
+                # Named, because TFMA would load each model as a Keras model to find out.
+                model_type=tfma.TF_GENERIC,
+                signature_name=export.EVALUATION_SIGNATURE,
+                is_baseline=name == baseline,
+            )
+            for name in names
+        ],
+        slicing_specs=[
+            tfma.SlicingSpec(),
+            *(tfma.SlicingSpec(feature_keys=[name]) for name in slices),
+        ],
+        metrics_specs=metrics.metrics_specs(names, names[0] if baseline else None),
+    )
+    shared_models = [
+        _shared_model(name, path_utils.serving_model_path(artifact.uri))
+        for name, artifact in models.items()
+    ]
+    catalogue = Catalogue.read(examples.uri, candidates.uri, definition)
+    slicer = RowSlicer(slices, catalogue, definition)
+    rows = parquet_tfxio.ParquetTFXIO(
+        io_utils.all_files_pattern(artifact_utils.get_split_uri([examples], EVAL_SPLIT)),
+        column_names=[*read_columns(definition), *slicer.columns()],
+        telemetry_descriptors=["Evaluator"],
+    )
+    with pipeline:
+        _ = (
+            pipeline
+            # Whole row groups: a part of one would be pickled with all of its buffers.
+            | "ReadExamples" >> rows.BeamSource()
+            | "Evaluate"
+            >> tfma.ExtractEvaluateAndWriteResults(
+                eval_config=eval_config,
+                eval_shared_model=shared_models,
+                extractors=slice_extractors(
+                    eval_config, shared_models, slicer, catalogue, definition
+                ),
+                output_path=output_uri,
+            )
+        )
+    measured = read_results(output_uri, names)
+    for name, shared_model in zip(names, shared_models, strict=True):
+        model = shared_model.model_loader.load()
+        measured[name].metrics |= check_index(model, catalogue, definition)
+    _load.cache_clear()
+    return measured
+
+
+def _shared_model(name: str, path: str) -> tfma.EvalSharedModel:
+    return tfma.EvalSharedModel(
+        model_path=path,
+        model_name=name,
+        model_type=tfma.TF_GENERIC,
+        model_loader=tfma.types.ModelLoader(construct_fn=functools.partial(_load, path)),
+    )
+
+
+@functools.cache
+def _load(path: str) -> Any:
+    """Loads a model once per process; TFMA's own loader forgets it between two stages."""
+    return tf.saved_model.load(path)

@@ -1,0 +1,1 @@
+"""Peers: what simple recommenders reach on the same data, trained, exported and ranked alike."""

@@ -1,0 +1,9 @@
+"""Names of the peers."""
+
+POPULARITY = "popularity"
+ITEM_KNN = "item_knn"
+IMPLICIT_ALS = "implicit_als"
+PEERS = (POPULARITY, ITEM_KNN, IMPLICIT_ALS)
+
+# Under which the peers' metrics are handed on.
+PEER_EVALUATION = "peer_evaluation"

@@ -1,0 +1,1 @@
+"""What every retrieval model is exported as: one SavedModel that serves and is evaluated."""
