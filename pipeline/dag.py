@@ -147,7 +147,7 @@ def create_pipeline(config: Config, paths: OutputPaths, source: ResolvedSource) 
         slices=config.evaluation.slices,
         model=trainer.outputs["model"],
         baseline_model=baseline_model.outputs["model"],
-        gate=_gate_bounds(config),
+        gate=gate_bounds(config),
         code_version=source_fingerprint("components.evaluator.component"),
     ).with_id("Evaluator")
 
@@ -183,7 +183,8 @@ def create_pipeline(config: Config, paths: OutputPaths, source: ResolvedSource) 
     )
 
 
-def _gate_bounds(config: Config) -> GateBounds:
+def gate_bounds(config: Config) -> GateBounds:
+    """The bounds that a config holds models to."""
     values = config.gate.model_dump()
     floors = tuple(SliceFloor(**floor) for floor in values.pop("slice_floors"))
     return GateBounds(**values, slice_floors=floors)

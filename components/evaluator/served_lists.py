@@ -66,18 +66,24 @@ class ServedLists:
             number: Catalogue number of each row's candidate [B]; negative if it has none.
             unseen_rank: Evaluated rank [B], int64; `MISS` for a candidate that must not be served.
         """
-        numbers, scores = self.numbers[query], self.scores[query]
+        with np.errstate(invalid="ignore"):  # a broken model scores infinities
+            return self._differ(self.numbers[query], self.scores[query], number, unseen_rank)
+
+    @staticmethod
+    def _differ(
+        numbers: np.ndarray, scores: np.ndarray, number: np.ndarray, unseen_rank: np.ndarray
+    ) -> np.ndarray:
         length = numbers.shape[1]
         is_own = (numbers == number[:, None]) & (number >= 0)[:, None]
         is_served = is_own.any(axis=1)
-        own = scores[np.arange(len(query)), is_own.argmax(axis=1)]
+        own = scores[np.arange(len(number)), is_own.argmax(axis=1)]
         slack = RELATIVE_TOLERANCE * np.maximum(np.abs(own), 1.0)
         ahead = np.sum(scores > (own + slack)[:, None], axis=1)
         not_behind = np.sum(scores >= (own - slack)[:, None], axis=1)
         # With equal scores to the end of the list there may be more of them beyond it.
         fits = (unseen_rank > ahead) & ((unseen_rank <= not_behind) | (not_behind == length))
         listed = (unseen_rank != MISS) & (unseen_rank <= length)
-        at_rank = scores[np.arange(len(query)), np.clip(unseen_rank - 1, 0, length - 1)]
+        at_rank = scores[np.arange(len(number)), np.clip(unseen_rank - 1, 0, length - 1)]
         ties_with_last = at_rank - scores[:, -1] <= RELATIVE_TOLERANCE * np.maximum(
             np.abs(at_rank), 1.0
         )

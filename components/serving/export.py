@@ -100,7 +100,7 @@ class RetrievalServing(tf.Module):
         """
         column = {self._definition.query_id: _one_per_row(query_id)}
         row = self._row(self.transform_graph(column)[preprocessing.QUERY])
-        pairs = tf.RaggedTensor.from_row_splits(self.seen_pairs, self.seen_splits)
+        pairs = tf.RaggedTensor.from_row_splits(self.seen_pairs, self.seen_splits, validate=False)
         seen = tf.gather(pairs, row) % self._candidates
         scores = self.scorer.scores(self.scorer.prepare(row), 0, self._candidates)
         scores = ranking.exclude(scores, seen.to_sparse())
@@ -174,7 +174,8 @@ class RetrievalServing(tf.Module):
             tf.searchsorted(self.seen_pairs, pair, out_type=tf.int64),
             tf.shape(self.seen_pairs, tf.int64)[0] - 1,
         )
-        return (candidate >= 0) & (tf.gather(self.seen_pairs, place) == pair)
+        inside = (candidate >= 0) & (candidate < self._candidates)
+        return inside & (tf.gather(self.seen_pairs, place) == pair)
 
 
 def save(

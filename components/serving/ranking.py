@@ -121,7 +121,7 @@ def rank_candidates(
         count, candidates, [tf.zeros([rows], tf.int32), tf.zeros([rows], tf.int32)]
     )
     usable = tf.gather(finite, distinct)
-    valid = (candidate >= 0) & usable
+    valid = (candidate >= 0) & (candidate < candidates) & usable
     is_own = tf.cast(seen.values == tf.gather(candidate, seen.indices[:, 0]), tf.int32)
     own_seen = tf.math.unsorted_segment_sum(is_own, seen.indices[:, 0], rows) > 0
     miss = tf.constant(MISS, tf.int64)

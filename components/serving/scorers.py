@@ -121,7 +121,7 @@ class NeighbourScorer(Scorer):
 
     def prepare(self, row: tf.Tensor) -> dict[str, tf.Tensor]:
         """Ones where a candidate is in a query's history [N, D], and who is unknown [D]."""
-        history = tf.RaggedTensor.from_row_splits(self.history, self.history_splits)
+        history = tf.RaggedTensor.from_row_splits(self.history, self.history_splits, validate=False)
         seen = tf.gather(history, row)
         places = tf.stack([seen.values, seen.value_rowids()], axis=1)
         shape = tf.stack([tf.shape(self.popularity, tf.int64)[0], tf.shape(row, tf.int64)[0]])
