@@ -36,43 +36,49 @@ app = typer.Typer(
 Output = Annotated[
     Path, typer.Option("--output", help="Folder for metadata, artifacts, logs and serving/.")
 ]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="tfds:movielens/100k, 1m, latest-small, 20m or 25m; or the path of a folder,"
+        " .zip or .whl with MovieLens files of any layout.",
+    ),
+]
+Split = Annotated[
+    str | None,
+    typer.Option("--split", metavar="METHOD", help="random, temporal or last."),
+]
+Preset = Annotated[
+    str, typer.Option("--preset", help=f"One of {', '.join(presets.preset_names())}.")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Replace a value of the preset, such as training.epochs=5; may be repeated.",
+    ),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option("--cache", help="Folder for downloads; put archives here to work offline."),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Make the last line of standard output one JSON object."),
+]
 
 
 @app.command()
 def run(
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            metavar="SOURCE",
-            help="tfds:movielens/100k, 1m, latest-small, 20m or 25m; or the path of a folder,"
-            " .zip or .whl with MovieLens files of any layout.",
-        ),
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option("--split", metavar="METHOD", help="random, temporal or last."),
-    ] = None,
-    preset: Annotated[
-        str, typer.Option("--preset", help=f"One of {', '.join(presets.preset_names())}.")
-    ] = presets.DEFAULT,
+    data: Data = None,
+    split: Split = None,
+    preset: Preset = presets.DEFAULT,
     output: Output = _DEFAULT_OUTPUT,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Replace a value of the preset, such as training.epochs=5; may be repeated.",
-        ),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option("--cache", help="Folder for downloads; put archives here to work offline."),
-    ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Make the last line of standard output one JSON object."),
-    ] = False,
+    assignments: Assignments = None,
+    cache: Cache = None,
+    as_json: AsJson = False,
 ) -> None:
     """Run the pipeline: ingest, validate, transform, train, evaluate, and push if it is good.
 
@@ -82,6 +88,43 @@ def run(
     from pipeline.local import run as run_locally
 
     raise typer.Exit(run_locally(config, output, as_json))
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        str, typer.Option("--model", help="A pushed version, or the folder of a SavedModel.")
+    ],
+    data: Data = None,
+    split: Split = None,
+    preset: Preset = presets.DEFAULT,
+    output: Output = _DEFAULT_OUTPUT,
+    assignments: Assignments = None,
+    cache: Cache = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score an exported model on the eval split of any data, without training; by slices too.
+
+    Exit code 0: it would be blessed. 1: an error. 2: wrong usage. 3: it would not be blessed.
+    """
+    _evaluate(_config(preset, data, split, cache, assignments or []), output, as_json, model)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A pushed version, or the folder of a SavedModel.")],
+    second: Annotated[str, typer.Argument(help="Another one.")],
+    data: Data = None,
+    split: Split = None,
+    preset: Preset = presets.DEFAULT,
+    output: Output = _DEFAULT_OUTPUT,
+    assignments: Assignments = None,
+    cache: Cache = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show two exported models side by side on the same rows, with intervals."""
+    config = _config(preset, data, split, cache, assignments or [])
+    _evaluate(config, output, as_json, second, first)
 
 
 @app.command()
@@ -129,6 +172,20 @@ def main(arguments: Sequence[str]) -> int:
     except OutputError as error:
         return _fail(str(error), _FAILED)
     return 0
+
+
+def _evaluate(
+    config: Config, output: Path, as_json: bool, model: str, baseline: str | None = None
+) -> None:
+    from pipeline.exported_models import ExportedModels, find_model
+    from pipeline.local import run as run_locally
+    from pipeline.paths import OutputPaths
+
+    paths = OutputPaths.of(output)
+    models = ExportedModels(
+        find_model(model, paths), find_model(baseline, paths) if baseline else None
+    )
+    raise typer.Exit(run_locally(config, output, as_json, models))
 
 
 def _config(

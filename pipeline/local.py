@@ -11,6 +11,7 @@ from pathlib import Path
 
 from components.datasets.errors import DataError
 from pipeline.config import Config
+from pipeline.exported_models import ExportedModels
 from pipeline.failure import IncompleteError, OutputError
 from pipeline.interruption import insistent_interruption
 from pipeline.log_capture import LogCapture, captured_logs
@@ -19,14 +20,16 @@ from pipeline.paths import OutputPaths
 from pipeline.progress import ComponentTime, current_component
 from pipeline.run_report import RunReport
 from pipeline.terminal import Terminal
-from pipeline.verdict import Verdict, failure, judge
+from pipeline.verdict import Verdict, failure, judge, judge_evaluation
 
 INTERRUPTED = 130
+# By name: loading its module here would load TFMA before there is a progress line.
+_GATE_ERROR = "GateError"
 # Graphs and Beam pipelines are large and live long: the default of 700 new objects looks too often.
 _COLLECTION_THRESHOLDS = (50_000, 20, 20)
 
 
-def run(config: Config, output: Path, as_json: bool) -> int:
+def run(config: Config, output: Path, as_json: bool, models: ExportedModels | None = None) -> int:
     """Runs the pipeline, tells how it went and returns the exit code.
 
     Args:
@@ -34,10 +37,12 @@ def run(config: Config, output: Path, as_json: bool) -> int:
         output: Folder for all that the run makes.
         as_json: Whether the last line of standard output is one JSON object; all that people read
             then goes to standard error.
+        models: Models to evaluate instead of training one; None to train.
     """
     with captured_logs() as capture:
         terminal = Terminal(capture.err if as_json else capture.out, capture.err)
-        report, exit_code = LocalRun(config, OutputPaths.of(output), terminal, capture).execute()
+        paths = OutputPaths.of(output)
+        report, exit_code = LocalRun(config, paths, terminal, capture, models).execute()
         if report.verdict.outcome != "failed":
             report.print_to(terminal.console)
     if as_json:
@@ -53,11 +58,18 @@ class LocalRun:
         paths: Layout of its output folder.
         terminal: Where it is reported.
         capture: Where everything else goes.
+        models: Models to evaluate instead of training one; None to train.
     """
 
     def __init__(
-        self, config: Config, paths: OutputPaths, terminal: Terminal, capture: LogCapture
+        self,
+        config: Config,
+        paths: OutputPaths,
+        terminal: Terminal,
+        capture: LogCapture,
+        models: ExportedModels | None,
     ) -> None:
+        self._models = models
         self._config = config
         self._paths = paths
         self._terminal = terminal
@@ -85,7 +97,8 @@ class LocalRun:
         total = time.monotonic() - began
         self._stop_clock()
         times = list(self._times.values())
-        return RunReport(verdict, times, total, self._paths, self._log_file), exit_code
+        report = RunReport(verdict, times, total, self._paths, self._log_file, self._models)
+        return report, exit_code
 
     def _run_unless_interrupted(self) -> Verdict:
         with insistent_interruption() as interruption:
@@ -115,9 +128,10 @@ class LocalRun:
             gc.freeze()
             gc.enable()
             gc.set_threshold(*_COLLECTION_THRESHOLDS)
-            return judge(
-                run_pipeline(self._config, self._paths, source, self._terminal, self._times)
+            components = run_pipeline(
+                self._config, self._paths, source, self._terminal, self._times, self._models
             )
+            return judge_evaluation(components) if self._models else judge(components)
 
     def _begin_log(self) -> None:
         log_file = self._paths.logs / f"{datetime.now():%Y-%m-%dT%H-%M-%S.%f}.log"
@@ -150,7 +164,7 @@ class LocalRun:
 def _known_cause(error: BaseException | None) -> BaseException | None:
     """The error that explains itself, also where a library has wrapped it in another."""
     while error is not None:
-        if isinstance(error, DataError | OutputError):
+        if isinstance(error, DataError | OutputError) or type(error).__name__ == _GATE_ERROR:
             return error
         error = error.__cause__ or error.__context__
     return None

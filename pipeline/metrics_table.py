@@ -75,15 +75,21 @@ def peer_columns(peers: Mapping[str, Mapping[str, float]]) -> list[Column]:
 def slices_table(slices: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Table:
     """Rows and accuracy of each slice."""
     table = Table(title="Slices", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
-    for header in ("rows", *_SLICE_METRICS):
+    for header in ("", ""):
+        table.add_column(header, no_wrap=True)
+    for header in ("rows", *(metric.removesuffix("_accuracy") for metric in _SLICE_METRICS)):
         table.add_column(header, justify="right")
     for name, values in slices.items():
         for place, (value, metrics) in enumerate(values.items(), start=1):
             cells = [f"{metrics[metric]:.4f}" for metric in _SLICE_METRICS]
-            label = Text(f"{name} = {value}")
             rows = f"{metrics['example_count']:,.0f}"
-            table.add_row(label, rows, *cells, end_section=place == len(values))
+            table.add_row(
+                name if place == 1 else "",
+                Text(value),
+                rows,
+                *cells,
+                end_section=place == len(values),
+            )
     return table
 
 

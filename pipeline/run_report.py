@@ -12,12 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline import stack
+from pipeline.exported_models import ExportedModels
 from pipeline.metrics_table import (
     NOTEBOOK_TOP_100_ACCURACY,
     Column,
     metrics_table,
     peer_columns,
     print_checks,
+    slices_table,
 )
 from pipeline.paths import OutputPaths
 from pipeline.progress import ComponentTime
@@ -26,6 +28,8 @@ from pipeline.verdict import Evaluation, Outcome, Verdict
 _COLOURS: dict[Outcome, str] = {
     "pushed": "green",
     "unchanged": "green",
+    "blessed": "green",
+    "compared": "green",
     "not_blessed": "yellow",
     "failed": "red",
 }
@@ -41,6 +45,7 @@ class RunReport:
         total_seconds: Duration of the whole run.
         paths: Its output folder.
         log_file: Its full logs, or None where it failed before there was a place for them.
+        models: The models that were evaluated instead of training one; None for a training.
     """
 
     verdict: Verdict
@@ -48,6 +53,7 @@ class RunReport:
     total_seconds: float
     paths: OutputPaths
     log_file: Path | None
+    models: ExportedModels | None = None
 
     def to_json(self) -> str:
         """One JSON object on one line.
@@ -63,6 +69,7 @@ class RunReport:
                 "reason": self.verdict.reason,
                 "reasons": self.verdict.reasons,
                 **_evaluation_json(self.verdict.evaluation),
+                "models": [str(path) for path in self._evaluated()],
                 "serving_path": str(self.paths.serving / str(version)) if versions else None,
                 "version": version,
                 "components": {
@@ -81,30 +88,58 @@ class RunReport:
         evaluation = self.verdict.evaluation
         assert evaluation is not None
         console.print()
-        console.print(_table(evaluation))
+        console.print(self._table(evaluation))
         console.print(
             "The notebook of TensorFlow Recommenders publishes a top_100_accuracy of "
             f"{NOTEBOOK_TOP_100_ACCURACY}."
         )
-        console.print()
-        print_checks(console, self.verdict.reasons)
+        if self.verdict.outcome == "compared":
+            _print_leaks(console, evaluation)
+        else:
+            if self.models:
+                console.print(slices_table(evaluation.slices))
+            console.print()
+            print_checks(console, self.verdict.reasons)
         outcome = self.verdict.outcome
         line = Text(outcome.replace("_", " "), style=f"bold {_COLOURS[outcome]}")
         line.append(f": {self.verdict.reason}", style="not bold default")
         console.print(line)
         versions = self.paths.versions()
-        if versions:
+        if versions and not self.models:
             console.print(Text(f"Served: {self.paths.serving / str(versions[-1])}"))
         console.print(Text(f"{self.total_seconds:.1f} s in all. Full logs: {self.log_file}"))
 
+    def _evaluated(self) -> list[Path]:
+        if not self.models:
+            return []
+        return [path for path in (self.models.model, self.models.baseline) if path]
 
-def _table(evaluation: Evaluation) -> Table:
-    columns = [Column("model", evaluation.metrics, evaluation.intervals)]
-    if evaluation.baseline:
-        columns.append(Column("blessed", evaluation.baseline))
-    rows = int(evaluation.metrics["example_count"])
-    title = f"On the eval split, {rows:,} rows"
-    return metrics_table(title, [*columns, *peer_columns(evaluation.peers)])
+    def _table(self, evaluation: Evaluation) -> Table:
+        rows = int(evaluation.metrics["example_count"])
+        title = f"On the eval split, {rows:,} rows"
+        if self.verdict.outcome == "compared":
+            assert evaluation.baseline
+            assert evaluation.baseline_intervals
+            first = Column("first", evaluation.baseline, evaluation.baseline_intervals)
+            second = Column("second", evaluation.metrics, evaluation.intervals)
+            return metrics_table(title, [first, second])
+        columns = [Column("model", evaluation.metrics, evaluation.intervals)]
+        if evaluation.baseline:
+            columns.append(Column("blessed", evaluation.baseline))
+        return metrics_table(title, [*columns, *peer_columns(evaluation.peers)])
+
+
+def _print_leaks(console: Console, evaluation: Evaluation) -> None:
+    assert evaluation.baseline
+    for name, metrics in (("first", evaluation.baseline), ("second", evaluation.metrics)):
+        if metrics["rows_in_train"]:
+            console.print(
+                Text(
+                    f"The {name} model was trained on {metrics['rows_in_train']:,.0f} of these "
+                    f"{metrics['example_count']:,.0f} rows: its figures are no evaluation.",
+                    style="bold red",
+                )
+            )
 
 
 def _evaluation_json(evaluation: Evaluation | None) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from components.datasets.sources import ResolvedSource
 from pipeline.compilation import compile_pipeline
 from pipeline.component_record import ComponentRecord
 from pipeline.config import Config
-from pipeline.dag import NEVER_CACHED, create_pipeline
+from pipeline.dag import NEVER_CACHED, create_evaluation_pipeline, create_pipeline
+from pipeline.exported_models import ExportedModels
 from pipeline.failure import IncompleteError
 from pipeline.figures import key_figure
 from pipeline.paths import OutputPaths
@@ -28,6 +29,7 @@ def run_pipeline(
     source: ResolvedSource,
     terminal: Terminal,
     times: dict[str, ComponentTime],
+    models: ExportedModels | None,
 ) -> dict[str, ComponentRecord]:
     """Runs every component that the cache cannot answer for.
 
@@ -37,6 +39,7 @@ def run_pipeline(
         source: The raw files.
         terminal: Where each component is reported.
         times: Filled with the time of each component that begins.
+        models: Models to evaluate instead of training one; None to train.
 
     Returns:
         What each component did.
@@ -46,7 +49,10 @@ def run_pipeline(
     """
     records = RunRecords(paths.metadata)
     close_killed_executions(paths)
-    pipeline = create_pipeline(config, paths, source)
+    if models:
+        pipeline = create_evaluation_pipeline(config, paths, source, models)
+    else:
+        pipeline = create_pipeline(config, paths, source)
 
     def report(ended: ComponentTime) -> None:
         record = records.components()[ended.name]

@@ -9,11 +9,19 @@ from typing import Any, Literal
 
 from pipeline.component_record import ComponentRecord, OutputArtifact
 
-Outcome = Literal["pushed", "unchanged", "not_blessed", "failed"]
-EXIT_CODES: dict[Outcome, int] = {"pushed": 0, "unchanged": 0, "not_blessed": 3, "failed": 1}
+Outcome = Literal["pushed", "unchanged", "blessed", "compared", "not_blessed", "failed"]
+EXIT_CODES: dict[Outcome, int] = {
+    "pushed": 0,
+    "unchanged": 0,
+    "blessed": 0,
+    "compared": 0,
+    "not_blessed": 3,
+    "failed": 1,
+}
 
 _EVALUATOR = "Evaluator"
 _PUSHER = "Pusher"
+_GAIN = "unseen_top_100_accuracy_gain"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +33,8 @@ class Evaluation:
         intervals: 95 % confidence interval of each that is a mean, by name.
         slices: Rows and accuracy by slice name and value.
         peers: Metrics of each peer by name.
-        baseline: Metrics of the latest blessed model; None where there is none.
+        baseline: Metrics of the model it was compared with; None where there is none.
+        baseline_intervals: Their 95 % confidence intervals; None where there is none.
     """
 
     metrics: dict[str, float]
@@ -33,6 +42,7 @@ class Evaluation:
     slices: dict[str, dict[str, dict[str, float]]]
     peers: dict[str, dict[str, float]]
     baseline: dict[str, float] | None
+    baseline_intervals: dict[str, tuple[float, float]] | None
 
     @classmethod
     def of_artifact(cls, artifact: OutputArtifact) -> Evaluation:
@@ -83,6 +93,37 @@ def judge(components: Mapping[str, ComponentRecord]) -> Verdict:
     else:
         raise ValueError(f"the Pusher recorded the unknown outcome {outcome!r}")
     return Verdict(outcome, reason, reasons, evaluation)
+
+
+def judge_evaluation(components: Mapping[str, ComponentRecord]) -> Verdict:
+    """The verdict on a model that is not to be pushed.
+
+    `compared` where there was another to compare it with, else `blessed` or `not_blessed`.
+
+    Args:
+        components: Records of the run by component.
+    """
+    evaluated = components[_EVALUATOR].outputs
+    reasons: list[dict[str, Any]] = json.loads(evaluated["blessing"].values["reasons"])
+    evaluation = Evaluation.of_artifact(evaluated["evaluation"])
+    if evaluation.baseline is not None:
+        return Verdict("compared", _comparison(evaluation), reasons, evaluation)
+    if all(reason["passed"] for reason in reasons):
+        return Verdict(
+            "blessed", f"every one of {len(reasons)} checks passed.", reasons, evaluation
+        )
+    return Verdict("not_blessed", f"{failed_checks(reasons)}.", reasons, evaluation)
+
+
+def _comparison(evaluation: Evaluation) -> str:
+    gain = evaluation.metrics[_GAIN]
+    low, high = evaluation.intervals[_GAIN]
+    relation = "above" if gain >= 0 else "below"
+    told = "" if low > 0 or high < 0 else ", which may be chance"
+    return (
+        f"on the same rows the second model's unseen_top_100_accuracy is {abs(gain):.4f} "
+        f"{relation} the first's, give or take {(high - low) / 2:.4f} (95 %){told}."
+    )
 
 
 def failure(sentence: str) -> Verdict:

@@ -37,6 +37,8 @@ def test_runner_commands(tmp_path: Path) -> None:
     write_grouplens_100k(tmp_path / "data", users=60, movies=160, events=3000, seed=7)
     generated = f"--data {tmp_path / 'data'} --set gate.min_top_100_accuracy=0.01"
     generated += " --set gate.min_unseen_top_100_accuracy=0.01"
+    generated += " --set gate.min_gain_over_popularity=0.0"
+    generated += " --set gate.max_repeated_top_10_share=0.99"
     for command in _commands():
         if command in _ELSEWHERE:
             continue

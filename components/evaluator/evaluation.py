@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 from tfx_bsl.tfxio import parquet_tfxio
@@ -69,8 +71,7 @@ def evaluate(
         metrics_specs=metrics.metrics_specs(names, names[0] if baseline else None),
     )
     shared_models = [
-        _shared_model(name, path_utils.serving_model_path(artifact.uri))
-        for name, artifact in models.items()
+        _shared_model(name, _saved_model_path(artifact.uri)) for name, artifact in models.items()
     ]
     catalogue = Catalogue.read(examples.uri, candidates.uri, definition)
     slicer = RowSlicer(slices, catalogue, definition)
@@ -100,6 +101,12 @@ def evaluate(
         measured[name].metrics |= check_index(model, catalogue, definition)
     _load.cache_clear()
     return measured
+
+
+def _saved_model_path(uri: str) -> str:
+    """Where the SavedModel of a Model artifact is: an imported one is a SavedModel itself."""
+    is_itself = fileio.exists(os.path.join(uri, tf.saved_model.SAVED_MODEL_FILENAME_PB))
+    return uri if is_itself else str(path_utils.serving_model_path(uri))
 
 
 def _shared_model(name: str, path: str) -> tfma.EvalSharedModel:

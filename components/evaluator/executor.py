@@ -69,6 +69,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         evaluation.set_string_custom_property("peers", json.dumps(peer_metrics))
         if baseline:
             evaluation.set_string_custom_property("baseline", json.dumps(baseline.metrics))
+            evaluation.set_string_custom_property(
+                "baseline_intervals", json.dumps(baseline.intervals)
+            )
         reasons = gate.check_model(model, baseline, peer_metrics[POPULARITY], bounds)
         _write_blessing(
             artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY]),

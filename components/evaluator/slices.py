@@ -90,9 +90,8 @@ def _popularity_classes(counts: np.ndarray) -> np.ndarray:
     ordered = np.sort(counts)[::-1]
     before = np.concatenate([[0], np.cumsum(ordered)[:-1]])
     share = before / max(ordered.sum(), 1)
-    least_of_head, least_of_torso = (
-        ordered[max(np.searchsorted(share, bound, side="left") - 1, 0)] for bound in (1 / 3, 2 / 3)
-    )
+    last = np.searchsorted(share, [1 / 3, 2 / 3], side="left") - 1
+    least_of_head, least_of_torso = ordered[np.maximum(last, 0)]
     classes = np.where(counts >= least_of_torso, TORSO, TAIL)
     classes = np.where(counts >= least_of_head, HEAD, classes)
     return np.where(counts == 0, NEVER_IN_TRAIN, classes)

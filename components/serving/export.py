@@ -25,7 +25,7 @@ INTERFACE_VERSION = 1
 SERVED = 100
 SERVING_SIGNATURE = "serving_default"
 EVALUATION_SIGNATURE = "evaluation"
-INDEX_SIGNATURE = "index"
+INDEX_SIGNATURE = "indexed_candidates"
 # Outputs of the evaluation signature.
 RANK = "rank"
 UNSEEN_RANK = "unseen_rank"
@@ -78,14 +78,14 @@ class RetrievalServing(tf.Module):
         """The functions to save, by signature name."""
         query_id = tf.TensorSpec([None], tf.string, name=self._definition.query_id)
         examples = tf.TensorSpec([None], tf.string, name="examples")
+        functions = {
+            SERVING_SIGNATURE: (self.serve, [query_id]),
+            EVALUATION_SIGNATURE: (self.evaluate, [examples]),
+            INDEX_SIGNATURE: (self.indexed_candidates, []),
+        }
         return {
-            SERVING_SIGNATURE: tf.function(self.serve, autograph=False).get_concrete_function(
-                query_id
-            ),
-            EVALUATION_SIGNATURE: tf.function(self.evaluate, autograph=False).get_concrete_function(
-                examples
-            ),
-            INDEX_SIGNATURE: tf.function(self.index, autograph=False).get_concrete_function(),
+            name: tf.function(function, autograph=False).get_concrete_function(*inputs)
+            for name, (function, inputs) in functions.items()
         }
 
     def serve(self, query_id: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -155,7 +155,7 @@ class RetrievalServing(tf.Module):
             QUERY_NORM: tf.gather(self.scorer.query_norms(prepared), distinct),
         }
 
-    def index(self) -> dict[str, tf.Tensor]:
+    def indexed_candidates(self) -> dict[str, tf.Tensor]:
         """Every candidate that can be served: id and title (string), norm (float32), each [N]."""
         return {
             self._definition.candidate_id: tf.identity(self.ids),

@@ -6,7 +6,7 @@ import pytest
 
 from components.evaluator.gate import GateBounds
 from pipeline import presets
-from pipeline.dag import gate_bounds
+from pipeline.nodes import gate_bounds
 from tests import real_data
 from tests.components.steps import Artifacts, run_all
 

@@ -24,6 +24,8 @@ SMALL = (
     "gate.min_top_100_accuracy=0.05",
     "gate.min_unseen_top_100_accuracy=0.05",
     "gate.max_drop_from_baseline=0.9",
+    "gate.min_gain_over_popularity=0.0",
+    "gate.max_repeated_top_10_share=0.99",
 )
 
 
@@ -70,6 +72,14 @@ class Workspace:
     def start(self, *assignments: str, data: Path | None = None) -> subprocess.Popen[str]:
         """Starts a run."""
         return start(self.command(*assignments, data=data))
+
+    def on_models(self, *arguments: str) -> Finished:
+        """Runs a command on exported models, with the values of `SMALL`."""
+        command = [sys.executable, str(RUNNER), *arguments, "--json", "--data", str(self.data)]
+        command += ["--cache", str(self.cache), "--output", str(self.output)]
+        for assignment in SMALL:
+            command += ["--set", assignment]
+        return finish(start(command))
 
     def serving(self) -> dict[str, str]:
         """SHA-256 of every file below `serving/`."""

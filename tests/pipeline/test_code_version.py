@@ -6,7 +6,11 @@ import pytest
 from pipeline.code_version import imported_modules, source_fingerprint
 
 PROJECT = Path(__file__).resolve().parents[2]
-COMPONENTS = ("example_gen", "example_validator", "transform", "trainer", "evaluator", "pusher")
+COMPONENTS = (
+    *("example_gen", "example_validator", "transform", "trainer"),
+    *("peers", "peer_evaluator", "evaluator", "pusher"),
+)
+_MODELS = {"trainer", "peers", "peer_evaluator", "evaluator"}
 
 
 @pytest.fixture
@@ -37,12 +41,15 @@ def changed_by_editing(root: Path, file: str) -> set[str]:
         ("components/__init__.py", set(COMPONENTS)),
         ("components/datasets/movielens.py", set(COMPONENTS) - {"pusher", "example_validator"}),
         ("components/datasets/delimited.py", {"example_gen"}),
-        ("components/trainer/towers.py", {"trainer", "evaluator"}),
-        ("components/evaluator/metrics.py", {"evaluator"}),
+        ("components/trainer/towers.py", {"trainer"}),
+        ("components/evaluator/metrics.py", {"peer_evaluator", "evaluator"}),
+        ("components/evaluator/gate.py", {"evaluator"}),
+        ("components/peers/item_knn.py", {"peers"}),
+        ("components/serving/export.py", _MODELS),
         ("components/pusher/__init__.py", {"pusher"}),
         ("components/pusher/executor.py", {"pusher"}),
         # Named to Transform by a string, and imported by what trains and evaluates.
-        ("components/transform/preprocessing.py", {"transform", "trainer", "evaluator"}),
+        ("components/transform/preprocessing.py", _MODELS | {"transform"}),
     ],
 )
 def test_editing_a_module_changes_the_components_that_use_it(

@@ -18,7 +18,8 @@ def test_every_preset_is_valid_complete_and_described() -> None:
         header = [line for line in text.splitlines() if line.startswith("#")]
         assert any(f"--preset {name}" in line for line in header)
         written = {line.split(" = ")[0] for line in text.splitlines() if " = " in line}
-        missing = {key.split(".")[1] for key in config_keys()} - written - {"cache"}
+        missing = {key.split(".")[1] for key in config_keys()} - written
+        missing -= {"cache", "slices", "slice_floors"}  # of no preset, but of a user
         assert not missing, (name, missing, config)
 
 
@@ -82,6 +83,15 @@ def test_paths_do_not_depend_on_the_working_directory(
         ("split.method=half", r"split\.method cannot be 'half'.*'random', 'temporal' or 'last'"),
         ("split.eval_fraction=1", r"split\.eval_fraction cannot be '1'.*less than 1"),
         ("gate.min_top_100_accuracy=7", r"gate\.min_top_100_accuracy cannot be '7'"),
+        ("gate.max_repeated_top_10_share=1", r"gate\.max_repeated_top_10_share cannot be '1'"),
+        ("gate.min_coverage_at_100=0", r"gate\.min_coverage_at_100 cannot be '0'"),
+        ("evaluation.slices=['mood']", r"mood is no slice; there are query_activity"),
+        (
+            "gate.slice_floors=[{slice='mood', value='good', min_unseen_top_100_accuracy=0.1, "
+            "min_rows=1}]",
+            r"gate\.slice_floors names the slice 'mood'",
+        ),
+        ("gate.slice_floors=[{slice='user_gender'}]", r"gate\.slice_floors\.0\.value"),
     ],
 )
 def test_a_wrong_assignment_is_told_in_one_sentence(assignment: str, sentence: str) -> None:

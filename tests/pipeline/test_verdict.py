@@ -3,7 +3,7 @@ import json
 import pytest
 
 from pipeline.component_record import ComponentRecord, OutputArtifact
-from pipeline.verdict import Verdict, failure, judge
+from pipeline.verdict import Evaluation, Verdict, failure, judge, judge_evaluation
 
 REASONS = [
     {
@@ -15,11 +15,16 @@ REASONS = [
     },
     {"check": "b", "value": 0.1, "bound": 0.2, "passed": False, "sentence": "b 0.1 is below 0.2"},
 ]
-METRICS = {"top_100_accuracy": 0.4}
+METRICS = {"top_100_accuracy": 0.4, "unseen_top_100_accuracy_gain": 0.02}
 
 
-def components(outcome: str, reasons: list[dict[str, object]]) -> dict[str, ComponentRecord]:
-    evaluation = OutputArtifact("/e", {"metrics": json.dumps(METRICS)})
+EVALUATION = Evaluation(METRICS, None, None, None, None, None)  # type: ignore[arg-type]
+
+
+def components(
+    outcome: str, reasons: list[dict[str, object]], **more: str
+) -> dict[str, ComponentRecord]:
+    evaluation = OutputArtifact("/e", {"metrics": json.dumps(METRICS), **more})
     blessing = OutputArtifact("/b", {"reasons": json.dumps(reasons), "blessed": 1})
     pushed = OutputArtifact("/p", {"outcome": outcome, "pushed_version": "17", "pushed": 1})
     return {
@@ -30,8 +35,8 @@ def components(outcome: str, reasons: list[dict[str, object]]) -> dict[str, Comp
 
 def test_a_pushed_model() -> None:
     verdict = judge(components("pushed", REASONS[:1]))
-    reason = "every check passed: a 0.4 is not below 0.3."
-    assert verdict == Verdict("pushed", reason, REASONS[:1], METRICS)
+    reason = "every one of 1 checks passed."
+    assert verdict == Verdict("pushed", reason, REASONS[:1], EVALUATION)
     assert verdict.exit_code == 0
 
 
@@ -46,7 +51,23 @@ def test_a_blocked_model_is_told_by_the_checks_that_failed() -> None:
     assert (verdict.outcome, verdict.exit_code) == ("not_blessed", 3)
     assert verdict.reason == "b 0.1 is below 0.2."
     assert verdict.reasons == REASONS
-    assert verdict.metrics == METRICS
+    assert verdict.evaluation == EVALUATION
+
+
+def test_an_evaluated_model() -> None:
+    assert judge_evaluation(components("", REASONS[:1])).outcome == "blessed"
+    verdict = judge_evaluation(components("", REASONS))
+    assert (verdict.outcome, verdict.exit_code) == ("not_blessed", 3)
+
+
+@pytest.mark.parametrize(("low", "told"), [(0.01, False), (-0.01, True)])
+def test_two_compared_models(low: float, told: bool) -> None:
+    intervals = json.dumps({"unseen_top_100_accuracy_gain": [low, 0.04 - low]})
+    baseline = json.dumps({"top_100_accuracy": 0.3})
+    verdict = judge_evaluation(components("", REASONS, intervals=intervals, baseline=baseline))
+    assert (verdict.outcome, verdict.exit_code) == ("compared", 0)
+    assert "is 0.0200 above the first's" in verdict.reason
+    assert ("may be chance" in verdict.reason) == told
 
 
 def test_an_unknown_outcome_is_an_error() -> None:
@@ -55,5 +76,5 @@ def test_an_unknown_outcome_is_an_error() -> None:
 
 
 def test_a_failure() -> None:
-    assert failure("x.") == Verdict("failed", "x.", [], {})
+    assert failure("x.") == Verdict("failed", "x.", [], None)
     assert failure("x.").exit_code == 1
