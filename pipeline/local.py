@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import time
@@ -13,6 +12,7 @@ from components.datasets.errors import DataError
 from pipeline.config import Config
 from pipeline.exported_models import ExportedModels
 from pipeline.failure import IncompleteError, OutputError
+from pipeline.garbage import loading
 from pipeline.interruption import insistent_interruption
 from pipeline.log_capture import LogCapture, captured_logs
 from pipeline.output_lock import locked_output
@@ -25,8 +25,6 @@ from pipeline.verdict import Verdict, failure, judge, judge_evaluation
 INTERRUPTED = 130
 # By name: loading its module here would load TFMA before there is a progress line.
 _GATE_ERROR = "GateError"
-# Graphs and Beam pipelines are large and live long: the default of 700 new objects looks too often.
-_COLLECTION_THRESHOLDS = (50_000, 20, 20)
 
 
 def run(config: Config, output: Path, as_json: bool, models: ExportedModels | None = None) -> int:
@@ -121,13 +119,8 @@ class LocalRun:
             self._begin_log()
             self._terminal.note(f"{source.description}. Full logs: {self._log_file}")
             self._terminal.begin("loading TFX")
-            # Loading makes objects and no garbage: looking for some takes a fifth of the time.
-            gc.disable()
-            from pipeline.tfx_run import run_pipeline
-
-            gc.freeze()
-            gc.enable()
-            gc.set_threshold(*_COLLECTION_THRESHOLDS)
+            with loading():
+                from pipeline.tfx_run import run_pipeline
             components = run_pipeline(
                 self._config, self._paths, source, self._terminal, self._times, self._models
             )

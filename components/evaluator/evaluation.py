@@ -92,7 +92,7 @@ def evaluate(
                 extractors=slice_extractors(
                     eval_config, shared_models, slicer, catalogue, definition
                 ),
-                output_path=output_uri,
+                writers=_writers(eval_config, shared_models, output_uri),
             )
         )
     measured = read_results(output_uri, names)
@@ -101,6 +101,26 @@ def evaluate(
         measured[name].metrics |= check_index(model, catalogue, definition)
     _load.cache_clear()
     return measured
+
+
+def _writers(
+    eval_config: tfma.EvalConfig, models: list[tfma.EvalSharedModel], output_uri: str
+) -> list[tfma.writers.Writer]:
+    """The config and the metrics; empty plots, attributions and validations take as long again."""
+    return [
+        tfma.writers.EvalConfigWriter(
+            output_uri,
+            eval_config=eval_config,
+            model_locations={model.model_name: model.model_path for model in models},
+        ),
+        tfma.writers.MetricsPlotsAndValidationsWriter(
+            output_paths={
+                tfma.METRICS_KEY: os.path.join(output_uri, tfma.METRICS_KEY),
+            },
+            eval_config=eval_config,
+            output_file_format="tfrecord",
+        ),
+    ]
 
 
 def _saved_model_path(uri: str) -> str:

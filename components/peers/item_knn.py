@@ -7,6 +7,8 @@ similar candidates alone.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import scipy.sparse
 
@@ -16,7 +18,7 @@ from components.serving.seen import SeenCandidates
 # Chosen on the valid split of MovieLens 100K, see docs/evaluation.md.
 NEIGHBOURS = 100
 # Similarities of as many candidates are held at once.
-_CANDIDATES_AT_ONCE = 1_024
+_CANDIDATES_AT_ONCE = 256
 
 
 def train(seen: SeenCandidates, counts: np.ndarray) -> NeighbourScorer:
@@ -38,19 +40,26 @@ def nearest(events: scipy.sparse.csr_matrix, neighbours: int) -> tuple[np.ndarra
         neighbours: Most neighbours per candidate.
 
     Returns:
-        Positions [N, K], int64, ascending, and similarities [N, K], float32.
+        Positions [N, K], int64, and similarities [N, K], float32.
     """
     lengths = np.sqrt(np.maximum(np.asarray(events.sum(axis=1)), 1))
     by_candidate = scipy.sparse.csr_matrix(events.multiply(1 / lengths).T)
     norms = np.sqrt(np.asarray(by_candidate.multiply(by_candidate).sum(axis=1)))
     by_candidate = scipy.sparse.csr_matrix(by_candidate.multiply(1 / np.maximum(norms, 1e-12)))
-    width = min(neighbours, by_candidate.shape[0] - 1)
-    positions, similarities = [], []
-    for start in range(0, by_candidate.shape[0], _CANDIDATES_AT_ONCE):
-        cosine = (by_candidate[start : start + _CANDIDATES_AT_ONCE] @ by_candidate.T).toarray()
-        rows = np.arange(len(cosine))
-        cosine[rows, start + rows] = -1  # no candidate is its own neighbour
-        chosen = np.sort(np.argpartition(-cosine, width - 1, axis=1)[:, :width], axis=1)
-        positions.append(chosen)
-        similarities.append(np.take_along_axis(cosine, chosen, axis=1))
-    return np.concatenate(positions), np.concatenate(similarities).astype(np.float32)
+    candidates = by_candidate.shape[0]
+    width = min(neighbours, candidates - 1)
+    # Padded with the candidate itself at a similarity of 0, which adds nothing to any score.
+    positions = np.repeat(np.arange(candidates)[:, None], width, axis=1)
+    similarities = np.zeros([candidates, width], np.float32)
+    transposed = scipy.sparse.csr_matrix(by_candidate.T)
+    for start in range(0, candidates, _CANDIDATES_AT_ONCE):
+        cosines = by_candidate[start : start + _CANDIDATES_AT_ONCE] @ transposed
+        for row, (first, last) in enumerate(itertools.pairwise(cosines.indptr), start=start):
+            others, cosine = cosines.indices[first:last], cosines.data[first:last]
+            cosine = np.where(others == row, 0, cosine)
+            if len(others) > width:
+                chosen = np.argpartition(-cosine, width - 1)[:width]
+                others, cosine = others[chosen], cosine[chosen]
+            positions[row, : len(others)] = others
+            similarities[row, : len(others)] = cosine
+    return positions, similarities

@@ -26,6 +26,8 @@ SERVED = 100
 SERVING_SIGNATURE = "serving_default"
 EVALUATION_SIGNATURE = "evaluation"
 INDEX_SIGNATURE = "indexed_candidates"
+# An odd number of 63 bits, to keep the queries of equal lists apart.
+_MULTIPLIER = 0x1E3779B97F4A7C15
 # Outputs of the evaluation signature.
 RANK = "rank"
 UNSEEN_RANK = "unseen_rank"
@@ -103,7 +105,7 @@ class RetrievalServing(tf.Module):
         pairs = tf.RaggedTensor.from_row_splits(self.seen_pairs, self.seen_splits, validate=False)
         seen = tf.gather(pairs, row) % self._candidates
         scores = self.scorer.scores(self.scorer.prepare(row), 0, self._candidates)
-        scores = ranking.exclude(scores, seen.to_sparse())
+        scores = ranking.exclude(scores, seen)
         best, position = tf.math.top_k(scores, min(SERVED, self._candidates))
         exists = best > ranking.EXCLUDED_SCORE
         return {
@@ -137,14 +139,15 @@ class RetrievalServing(tf.Module):
         features = self.transform_graph(columns)
         candidate = features[preprocessing.CANDIDATE]
         row = self._row(features[preprocessing.QUERY])
-        distinct_row, distinct = tf.unique(row)
-        prepared = self.scorer.prepare(distinct_row)
+        seen = tf.RaggedTensor.from_sparse(seen_hashes)
+        first, distinct = _distinct(row, seen)
+        prepared = self.scorer.prepare(tf.gather(row, first))
         ranks = ranking.rank_candidates(
             lambda start, stop: self.scorer.scores(prepared, start, stop),
             self._candidates,
             distinct,
             candidate,
-            seen_hashes.with_values(self.position_of.lookup(seen_hashes.values)),
+            tf.ragged.map_flat_values(self.position_of.lookup, tf.gather(seen, first)),
         )
         return {
             RANK: ranks.rank,
@@ -190,6 +193,20 @@ def save(
     transform_graph = TransformGraph(transform_graph_uri)
     module = RetrievalServing(scorer, candidates, seen, transform_graph, definition)
     tf.saved_model.save(module, folder, signatures=module.signatures())
+
+
+def _distinct(row: tf.Tensor, seen: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Groups rows of the same query with the same list of seen candidates.
+
+    Returns:
+        The first row of each group [D], int64, and the group of each row [B], int64.
+    """
+    # The sum of 64-bit hashes stands for the list.
+    listed = tf.math.unsorted_segment_sum(seen.values, seen.value_rowids(), seen.nrows())
+    _, group = tf.unique(listed + row * _MULTIPLIER, out_idx=tf.int64)
+    groups = tf.reduce_max(tf.concat([[-1], group], axis=0)) + 1
+    rows = tf.range(seen.nrows())
+    return tf.math.unsorted_segment_min(rows, group, groups), group
 
 
 def _one_per_row(values: tf.Tensor) -> tf.SparseTensor:

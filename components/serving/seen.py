@@ -57,7 +57,7 @@ class SeenCandidates:
         shape = (len(self.splits) - 1, candidates)
         return scipy.sparse.csr_matrix((ones, self.candidate, self.splits), shape)
 
-    def of(self, query: np.ndarray) -> tf.SparseTensor:
+    def of(self, query: np.ndarray) -> tf.RaggedTensor:
         """What each query saw [B, any], int64; nothing for an unknown query.
 
         Args:
@@ -66,10 +66,7 @@ class SeenCandidates:
         known = query >= 0
         start = np.where(known, self.splits[query], 0)
         lengths = np.where(known, self.splits[query + 1], 0) - start
-        rows = np.repeat(np.arange(len(query)), lengths)
-        places = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return tf.SparseTensor(
-            np.stack([rows, places], axis=1),
-            self.candidate[places + np.repeat(start, lengths)],
-            [len(query), max(int(lengths.max(initial=0)), 1)],
+        places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return tf.RaggedTensor.from_row_lengths(
+            self.candidate[places + np.repeat(start, lengths)], lengths
         )

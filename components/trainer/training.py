@@ -148,17 +148,15 @@ class ValidAccuracy(tf_keras.callbacks.Callback):
         vectors = self.model.candidate_tower(self._candidates)
         hits, hits_of_all = 0, 0
         for start in range(0, len(self._split), _RANKING_BATCH):
-            stop = min(start + _RANKING_BATCH, len(self._split))
-            query = self._split.query[start:stop]
+            batch = slice(start, start + _RANKING_BATCH)
+            query, distinct = np.unique(self._split.query[batch], return_inverse=True)
             query_vectors = self.model.query_tower(tf.constant(np.maximum(query, 0)))
             query_vectors *= (query >= 0)[:, None]
-            scores = tf.matmul(query_vectors, vectors, transpose_b=True)
-            candidate = tf.constant(self._split.candidate[start:stop])
             ranks = ranking.rank_candidates(
-                functools.partial(_columns, scores),
+                functools.partial(_scores, query_vectors, vectors),
                 len(vectors),
-                tf.range(stop - start),
-                candidate,
+                tf.constant(distinct.ravel()),
+                tf.constant(self._split.candidate[batch]),
                 self._seen.of(query),
             )
             hits += _hits(ranks.unseen_rank)
@@ -168,8 +166,10 @@ class ValidAccuracy(tf_keras.callbacks.Callback):
         logging.info("epoch %d: %s", epoch + 1, {k: round(float(v), 4) for k, v in logs.items()})
 
 
-def _columns(scores: tf.Tensor, start: int, stop: int) -> tf.Tensor:
-    return scores[:, start:stop]
+def _scores(
+    queries: tf.Tensor, candidates: tf.Tensor, start: tf.Tensor, stop: tf.Tensor
+) -> tf.Tensor:
+    return tf.matmul(queries, candidates[start:stop], transpose_b=True)
 
 
 def _hits(ranks: tf.Tensor) -> int:

@@ -34,10 +34,13 @@ def test_nearest_by_hand(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
             norms = np.linalg.norm(unit[:, candidate]) * np.linalg.norm(unit[:, other])
             expected[other] = product / norms if norms else 0.0
         least = sorted(expected.values())[-4]
-        assert candidate not in neighbours[candidate]
-        for other, similarity in zip(neighbours[candidate], similarities[candidate], strict=True):
+        found = dict(zip(neighbours[candidate], similarities[candidate], strict=True))
+        assert found.pop(candidate, 0) == 0
+        for other, similarity in found.items():
             assert similarity == pytest.approx(expected[other], abs=1e-6)
             assert expected[other] >= least - 1e-6
+        nearer = {other for other, similarity in expected.items() if similarity > least + 1e-6}
+        assert nearer <= set(found)
 
 
 def test_neighbour_scores_in_blocks_equal_numpy() -> None:

@@ -12,9 +12,9 @@ from components.serving import ranking
 from components.serving.ranking import MISS
 
 
-def seen_positions(rows: list[list[int]]) -> tf.SparseTensor:
-    """Lists of positions as the sparse tensor that ranking takes."""
-    return tf.ragged.constant(rows, tf.int64, ragged_rank=1).to_sparse()
+def seen_positions(rows: list[list[int]]) -> tf.RaggedTensor:
+    """Lists of positions as the ragged tensor that ranking takes."""
+    return tf.ragged.constant(rows, tf.int64, ragged_rank=1)
 
 
 def _rank(
@@ -58,7 +58,7 @@ def test_ranks_equal_numpy(block: int, data: st.DataObject) -> None:
     truth = rng.integers(-1, candidates, rows + 1)
     seen = [
         [-1, *rng.choice(candidates, rng.integers(0, candidates), replace=False)]
-        for _ in range(rows + 1)
+        for _ in range(queries)
     ]
     table = tf.constant(scores)
     with pytest.MonkeyPatch.context() as patch:
@@ -71,7 +71,7 @@ def test_ranks_equal_numpy(block: int, data: st.DataObject) -> None:
             seen_positions([[int(position) for position in row] for row in seen]),
         )
     for row, query in enumerate(distinct):
-        own, listed = scores[query], seen[row]
+        own, listed = scores[query], seen[query]
         usable = bool(np.isfinite(own).all())
         assert ranks.usable[row].numpy() == usable
         kept = [other for other in range(candidates) if other not in listed]

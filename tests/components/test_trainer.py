@@ -24,7 +24,7 @@ _SMALL = dataclasses.replace(HYPERPARAMETERS, query_dropout=0.0)
 def test_seen_by_hand() -> None:
     pairs = reading.Interactions(query=np.array([2, 0, 2, 2]), candidate=np.array([4, 1, 3, 4]))
     seen = SeenCandidates.in_train(pairs, queries=3, candidates=5)
-    listed = tf.RaggedTensor.from_sparse(seen.of(np.array([2, -1, 1, 0, 2])))
+    listed = seen.of(np.array([2, -1, 1, 0, 2]))
     assert listed.to_list() == [[3, 4], [], [], [1], [3, 4]]
 
 
