@@ -57,8 +57,14 @@ def evaluate(folder: Path) -> dict[str, Any]:
     from pipeline.garbage import loading
 
     with loading():
+        from tfx.dsl.components.base import base_beam_executor
+
         from components.evaluator import executor as evaluator
         from components.peer_evaluator import executor as peer_evaluator
+        from pipeline.dag import BEAM_ARGUMENTS
+    context = base_beam_executor.BaseBeamExecutor.Context(
+        beam_pipeline_args=BEAM_ARGUMENTS, tmp_dir=str(folder / "temporary"), unique_id="1"
+    )
 
     slices = json.dumps(slice_names(MOVIELENS))
     data = {"examples": [_examples(folder, "examples")], "candidates": [_examples(folder)]}
@@ -66,7 +72,7 @@ def evaluate(folder: Path) -> dict[str, Any]:
     peer_evaluation = _artifact("ModelEvaluation", folder / "peer_evaluation", 2)
     watch = Stopwatch()
     with watch.step("PeerEvaluator"):
-        peer_evaluator.Executor(_context(folder)).Do(
+        peer_evaluator.Executor(context).Do(
             {**data, **peers}, {"evaluation": [peer_evaluation]}, {"slices": slices}
         )
     outputs = {
@@ -76,7 +82,7 @@ def evaluate(folder: Path) -> dict[str, Any]:
     model, baseline = ([_model(folder, name)] for name in _MODELS)
     inputs = {**data, "model": model, "baseline_model": baseline}
     with watch.step("Evaluator"):
-        evaluator.Executor(_context(folder)).Do(
+        evaluator.Executor(context).Do(
             {**inputs, "peer_evaluation": [peer_evaluation]},
             outputs,
             {"slices": slices, "gate": _any_gate()},
@@ -151,16 +157,6 @@ def _artifact(type_name: str, folder: Path, identity: int = 1) -> Any:
     artifact.uri = str(folder)
     artifact.id = identity
     return artifact
-
-
-def _context(folder: Path) -> Any:
-    from tfx.dsl.components.base import base_beam_executor
-
-    from pipeline.dag import BEAM_ARGUMENTS
-
-    return base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=BEAM_ARGUMENTS, tmp_dir=str(folder / "temporary"), unique_id="1"
-    )
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import gc
 from collections.abc import Iterator
 
 # Graphs and Beam pipelines are large and live long: the default of 700 new objects looks too often.
-_THRESHOLDS = (50_000, 20, 20)
+_THRESHOLDS = (2_000, 10, 10)
 
 
 @contextlib.contextmanager

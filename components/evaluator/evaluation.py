@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
-from tfx_bsl.tfxio import parquet_tfxio
 
 from components.datasets.definition import DatasetDefinition
 from components.evaluator import metrics
@@ -75,16 +75,16 @@ def evaluate(
     ]
     catalogue = Catalogue.read(examples.uri, candidates.uri, definition)
     slicer = RowSlicer(slices, catalogue, definition)
-    rows = parquet_tfxio.ParquetTFXIO(
+    # Not through TFXIO: its flattening of files makes Beam's runner hold all rows at once.
+    rows = beam.io.ReadFromParquetBatched(
         io_utils.all_files_pattern(artifact_utils.get_split_uri([examples], EVAL_SPLIT)),
-        column_names=[*read_columns(definition), *slicer.columns()],
-        telemetry_descriptors=["Evaluator"],
+        columns=[*read_columns(definition), *slicer.columns()],
     )
     with pipeline:
         _ = (
             pipeline
-            # Whole row groups: a part of one would be pickled with all of its buffers.
-            | "ReadExamples" >> rows.BeamSource()
+            | "ReadExamples" >> rows
+            | "ToRecordBatch" >> beam.Map(_to_record_batch)
             | "Evaluate"
             >> tfma.ExtractEvaluateAndWriteResults(
                 eval_config=eval_config,
@@ -101,6 +101,11 @@ def evaluate(
         measured[name].metrics |= check_index(model, catalogue, definition)
     _load.cache_clear()
     return measured
+
+
+def _to_record_batch(row_group: pa.Table) -> pa.RecordBatch:
+    [batch] = row_group.combine_chunks().to_batches()
+    return batch
 
 
 def _writers(
