@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from components.datasets.errors import DataError
+from components.evaluator.errors import GateError
 from pipeline.config import Config
 from pipeline.exported_models import ExportedModels
 from pipeline.failure import IncompleteError, OutputError
@@ -23,8 +24,6 @@ from pipeline.terminal import Terminal
 from pipeline.verdict import Verdict, failure, judge, judge_evaluation
 
 INTERRUPTED = 130
-# By name: loading its module here would load TFMA before there is a progress line.
-_GATE_ERROR = "GateError"
 
 
 def run(config: Config, output: Path, as_json: bool, models: ExportedModels | None = None) -> int:
@@ -157,7 +156,7 @@ class LocalRun:
 def _known_cause(error: BaseException | None) -> BaseException | None:
     """The error that explains itself, also where a library has wrapped it in another."""
     while error is not None:
-        if isinstance(error, DataError | OutputError) or type(error).__name__ == _GATE_ERROR:
+        if isinstance(error, DataError | OutputError | GateError):
             return error
         error = error.__cause__ or error.__context__
     return None

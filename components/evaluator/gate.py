@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 
+from components.evaluator.errors import GateError
 from components.evaluator.index_check import INDEX_DIFFERENCES, UNUSABLE_VECTORS
 from components.evaluator.metrics import COVERAGE, EXAMPLE_COUNT, REPEATED
 from components.evaluator.rank_statistics import (
@@ -22,10 +23,6 @@ GAIN_OVER_POPULARITY = "gain_over_popularity"
 GAIN_OVER_BASELINE = "gain_over_baseline"
 
 _LEAST = ("min_unseen_top_100_accuracy", "min_top_100_accuracy", "min_coverage_at_100")
-
-
-class GateError(Exception):
-    """The gate cannot be applied as it is configured; the message is one sentence."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
+from components.datasets.movielens import MOVIELENS
 from components.evaluator import extractors
 from components.evaluator.evaluation import EVAL_SPLIT
 from components.evaluator.gate import GateBounds
@@ -19,8 +20,10 @@ from components.evaluator.rank_statistics import ListStatistics, RankStatistics,
 from components.examples import parquet
 from components.peers import item_knn
 from components.serving import export
+from components.transform import reading
+from tests.components.conftest import HYPERPARAMETERS
 from tests.components.oracle import Metrics, Oracle, SliceName
-from tests.components.steps import Artifacts, run_evaluator
+from tests.components.steps import Artifacts, run_evaluator, run_peer, run_trainer
 
 LOOSE = GateBounds(
     min_unseen_top_100_accuracy=0.01,
@@ -115,22 +118,39 @@ def test_intervals_are_those_of_the_t_distribution(artifacts: Artifacts, tmp_pat
     assert share - low == pytest.approx(1.9645 * error, rel=1e-3)
 
 
-def test_evaluation_ranks_equal_the_served_positions(artifacts: Artifacts) -> None:
-    model = tf.saved_model.load(f"{artifacts.model.uri}/Format-Serving")
+@pytest.mark.parametrize("name", ["model", "popularity", "item_knn", "implicit_als"])
+def test_ranks_equal_the_positions_served_from_the_whole_catalogue(
+    artifacts: Artifacts, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same module exported once more, with lists as long as the catalogue."""
+    candidates = reading.load_candidates(
+        artifacts.candidates.uri, "train", artifacts.transform_graph.uri, MOVIELENS
+    )
+    monkeypatch.setattr(export, "SERVED", len(candidates))
+    again = artifacts.training_inputs()
+    if name == "model":
+        model, _ = run_trainer(again, tmp_path, HYPERPARAMETERS)
+    else:
+        model = run_peer(name, again, tmp_path)
+    loaded = tf.saved_model.load(f"{model.uri}/Format-Serving")
     columns = ["user_id", "movie_title", "seen_candidates"]
     checked = 0
     for batch in parquet.read_split(artifacts.examples.uri, EVAL_SPLIT):
         serialized = extractors.serialize({"arrow_record_batch": batch}, columns)["input"]
-        outputs = model.signatures[export.EVALUATION_SIGNATURE](examples=tf.constant(serialized))
+        outputs = loaded.signatures[export.EVALUATION_SIGNATURE](examples=tf.constant(serialized))
         users, titles = (
             [values[0] for values in batch.column(batch.schema.get_field_index(name)).to_pylist()]
             for name in ("user_id", "movie_title")
         )
-        answer = model.signatures[export.SERVING_SIGNATURE](user_id=tf.constant(users))
-        lists = answer["movie_title"].numpy().tolist()
-        for rank, title, listed in zip(outputs["unseen_rank"].numpy(), titles, lists, strict=True):
+        answer = loaded.signatures[export.SERVING_SIGNATURE](user_id=tf.constant(users))
+        lists, scores = answer["movie_title"].numpy().tolist(), answer["score"].numpy()
+        for rank, title, listed, score in zip(
+            outputs["unseen_rank"].numpy(), titles, lists, scores, strict=True
+        ):
             checked += 1
-            assert (listed.index(title) == rank - 1) if rank <= 100 else title not in listed
+            # Ties count against the model: of equal scores the last place.
+            own = score[listed.index(title)]
+            assert rank == np.sum(score >= own)
     assert checked == parquet.count_rows(artifacts.examples.uri, EVAL_SPLIT)
 
 

@@ -7,13 +7,8 @@ import math
 
 import pytest
 
-from components.evaluator.gate import (
-    GateBounds,
-    GateError,
-    SliceFloor,
-    check_model,
-    check_slice_names,
-)
+from components.evaluator.errors import GateError
+from components.evaluator.gate import GateBounds, SliceFloor, check_model, check_slice_names
 from components.evaluator.results import ModelMetrics
 
 BOUNDS = GateBounds(
