@@ -15,6 +15,13 @@ from tests.datasets.grouplens_files import write_grouplens_100k
 _ROOT = Path(__file__).parents[1]
 # Run by the checkout's own set-up and continuous integration.
 _ELSEWHERE = ("make run", "make test", "source .venv/bin/activate")
+_VERSION = re.compile(r"\d{10}")
+# Bounds that a model of a few generated events can meet.
+_LOOSE_GATE = [
+    *("--set", "gate.min_top_100_accuracy=0.01", "--set", "gate.min_unseen_top_100_accuracy=0.01"),
+    *("--set", "gate.min_gain_over_popularity=0.0", "--set", "gate.max_drop_from_baseline=0.9"),
+    *("--set", "gate.max_repeated_top_10_share=0.99", "--set", "gate.max_share_in_train=0.9"),
+]
 
 
 def _commands() -> list[str]:
@@ -35,20 +42,25 @@ def test_only_known_commands() -> None:
 @pytest.mark.end_to_end
 def test_runner_commands(tmp_path: Path) -> None:
     write_grouplens_100k(tmp_path / "data", users=60, movies=160, events=3000, seed=7)
-    generated = f"--data {tmp_path / 'data'} --set gate.min_top_100_accuracy=0.01"
-    generated += " --set gate.min_unseen_top_100_accuracy=0.01"
-    generated += " --set gate.min_gain_over_popularity=0.0"
-    generated += " --set gate.max_repeated_top_10_share=0.99"
+    output = ["--output", str(tmp_path / "output")]
+    generated = [*output, "--data", str(tmp_path / "data"), *_LOOSE_GATE]
+    for seed in ("training.seed=1", "training.seed=2"):
+        _run(["run", *generated, "--set", seed], {0})
+    pushed = iter(sorted((tmp_path / "output" / "serving" / "retrieval").iterdir()) * 2)
     for command in _commands():
         if command in _ELSEWHERE:
             continue
-        arguments = [*shlex.split(command)[1:], "--output", str(tmp_path / "output")]
-        if "run" in arguments:
-            arguments += shlex.split(generated)
-        result = subprocess.run(
-            [sys.executable, *arguments], cwd=_ROOT, capture_output=True, text=True, check=False
-        )
-        assert result.returncode == 0, command + result.stdout + result.stderr
+        _, _, *arguments = shlex.split(command)
+        arguments = [next(pushed).name if _VERSION.fullmatch(a) else a for a in arguments]
+        # The notebook's model may be below popularity, on these data as on the real ones.
+        accepted = {0, 3} if "notebook" in arguments else {0}
+        _run([*arguments, *(output if arguments[0] == "recommend" else generated)], accepted)
+
+
+def _run(arguments: list[str], accepted: set[int]) -> None:
+    command = [sys.executable, "runner.py", *arguments]
+    result = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode in accepted, " ".join(command) + result.stdout + result.stderr
 
 
 @pytest.mark.slow
@@ -56,9 +68,8 @@ def test_runner_commands(tmp_path: Path) -> None:
 def test_python_snippet(tmp_path: Path) -> None:
     [snippet] = re.findall(r"```python\n(.*?)```", (_ROOT / "README.md").read_text(), re.DOTALL)
     write_grouplens_100k(tmp_path / "data", users=60, movies=160, events=3000, seed=7)
-    command = f"runner.py run --data {tmp_path / 'data'} --output {tmp_path / 'output'}"
-    command += " --set gate.min_top_100_accuracy=0.01 --set gate.min_unseen_top_100_accuracy=0.01"
-    subprocess.run([sys.executable, *shlex.split(command)], cwd=_ROOT, check=True)
+    output = str(tmp_path / "output")
+    _run(["run", "--data", str(tmp_path / "data"), "--output", output, *_LOOSE_GATE], {0})
     [version] = (tmp_path / "output" / "serving" / "retrieval").iterdir()
     code = re.sub(r"output/serving/retrieval/\d+", str(version), snippet)
     code += '\nassert lists["movie_title"].shape == (2, 100), lists'

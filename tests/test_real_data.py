@@ -17,10 +17,10 @@ _ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.end_to_end]
 
 
-def _run(*arguments: str) -> dict[str, Any]:
+def _run(*arguments: str, code: int = 0) -> dict[str, Any]:
     command = [sys.executable, "runner.py", *arguments, "--json"]
     result = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.returncode == code, result.stdout + result.stderr
     answer: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return answer
 
@@ -36,6 +36,10 @@ def test_default_preset(output: Path) -> None:
     assert answer["metrics"]["top_100_accuracy"] >= 0.36
     assert answer["metrics"]["unseen_top_100_accuracy"] >= 0.56
     assert answer["metrics"]["example_count"] == 19905
+    peers = {peer: found["unseen_top_100_accuracy"] for peer, found in answer["peers"].items()}
+    assert peers["popularity"] == pytest.approx(0.3923, abs=1e-4)
+    assert peers["item_knn"] == pytest.approx(0.5661, abs=2e-3)
+    assert peers["implicit_als"] == pytest.approx(0.6087, abs=4e-3)
     again = _run("run", "--data", real_data.source(), "--output", str(output))
     assert again["verdict"] == "unchanged"
     assert again["metrics"] == answer["metrics"]
@@ -43,15 +47,11 @@ def test_default_preset(output: Path) -> None:
     assert len(listed["recommendations"]) == 10
 
 
-def test_notebook_preset_reproduces_the_notebook(output: Path) -> None:
-    answer = _run(
-        "run",
-        "--data",
-        real_data.source(),
-        "--preset",
-        "notebook",
-        "--output",
-        str(output / "notebook"),
-    )
-    assert answer["verdict"] == "pushed"
+def test_notebook_preset_reproduces_the_notebook_and_is_refused(output: Path) -> None:
+    arguments = ["--data", real_data.source(), "--preset", "notebook", "--output", str(output)]
+    answer = _run("run", *arguments, code=3)
+    assert answer["verdict"] == "not_blessed"
     assert 0.22 <= answer["metrics"]["top_100_accuracy"] <= 0.26
+    failed = {reason["check"] for reason in answer["reasons"] if not reason["passed"]}
+    # Popularity alone is better, and so is the default preset's model.
+    assert failed == {"gain_over_popularity", "gain_over_baseline"}

@@ -141,15 +141,18 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
                 )
         slices = [(OVERALL, np.arange(len(numbers)))]
         slices += self._slicer.slices(batch, queries, numbers)
-        for key, rows in slices:
+        of_slices = {
+            name: RankStatistics.of_slices(
+                row_values[name], counted[name], (rows for _, rows in slices)
+            )
+            for name in self._names
+        }
+        for key, _ in slices:
             yield (
                 key,
                 {
                     name: (
-                        RankStatistics.of_rows(
-                            {metric: value[rows] for metric, value in row_values[name].items()},
-                            {reason: value[rows] for reason, value in counted[name].items()},
-                        ),
+                        next(of_slices[name]),
                         overall[name] if key == OVERALL else ListStatistics(),
                     )
                     for name in self._names

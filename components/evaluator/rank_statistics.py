@@ -7,7 +7,7 @@ and slice, and a million rows of a slice are as cheap for it as one.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -48,21 +48,30 @@ class RankStatistics:
     squares: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of_rows(
-        cls, values: Mapping[str, np.ndarray], counted: Mapping[str, np.ndarray]
-    ) -> RankStatistics:
-        """Statistics of rows.
+    def of_slices(
+        cls,
+        values: Mapping[str, np.ndarray],
+        counted: Mapping[str, np.ndarray],
+        slices: Iterable[np.ndarray],
+    ) -> Iterator[RankStatistics]:
+        """Yields the statistics of each slice of rows.
 
         Args:
             values: Each row metric [n], float64, by name.
             counted: Whether a row counts [n], bool, by reason.
+            slices: Numbers of the rows of each slice.
         """
-        return cls(
-            rows=len(next(iter(values.values()))),
-            counts={name: int(np.sum(rows)) for name, rows in counted.items()},
-            totals={name: float(value.sum()) for name, value in values.items()},
-            squares={name: float(np.square(value).sum()) for name, value in values.items()},
-        )
+        # One table each: summing a row of a table is as fast as summing all rows of it.
+        table = np.stack([*values.values()], axis=1)
+        reasons = np.stack([*counted.values()], axis=1)
+        for rows in slices:
+            chosen = table[rows]
+            yield cls(
+                rows=len(rows),
+                counts=dict(zip(counted, reasons[rows].sum(axis=0).tolist(), strict=True)),
+                totals=dict(zip(values, chosen.sum(axis=0).tolist(), strict=True)),
+                squares=dict(zip(values, np.square(chosen).sum(axis=0).tolist(), strict=True)),
+            )
 
     def __add__(self, other: RankStatistics) -> RankStatistics:
         return RankStatistics(
@@ -94,11 +103,13 @@ class ListStatistics:
             without rows.
         hashes: Hash of a row's best candidates, several times the same one allowed [n], uint64.
         hash_rows: Rows that have this list [n], int64.
+        merged: Number of distinct hashes when they were last merged.
     """
 
     covered: np.ndarray | None = None
     hashes: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.uint64))
     hash_rows: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+    merged: int = 0
 
     @classmethod
     def of_rows(cls, served: np.ndarray, top: np.ndarray, candidates: int) -> ListStatistics:
@@ -123,10 +134,12 @@ class ListStatistics:
             covered,
             np.concatenate([self.hashes, other.hashes]),
             np.concatenate([self.hash_rows, other.hash_rows]),
+            max(self.merged, other.merged),
         )
         # Merging each time would take the square of the number of distinct lists.
-        if len(added.hashes) > max(2 * len(self.hashes), _MOST_PENDING):
+        if len(added.hashes) > max(2 * max(self.merged, other.merged), _MOST_PENDING):
             added.hashes, added.hash_rows = added._merged()
+            added.merged = len(added.hashes)
         return added
 
     def coverage(self) -> float:

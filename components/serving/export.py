@@ -173,12 +173,13 @@ class RetrievalServing(tf.Module):
     def _in_train(self, row: tf.Tensor, candidate: tf.Tensor) -> tf.Tensor:
         """Whether the candidate is among those that the row's query saw [B], bool."""
         pair = row * self._candidates + candidate
+        # A variable that is gathered from is copied whenever it is read as a whole elsewhere.
+        pairs = tf.convert_to_tensor(self.seen_pairs)
         place = tf.minimum(
-            tf.searchsorted(self.seen_pairs, pair, out_type=tf.int64),
-            tf.shape(self.seen_pairs, tf.int64)[0] - 1,
+            tf.searchsorted(pairs, pair, out_type=tf.int64), tf.shape(pairs, tf.int64)[0] - 1
         )
         inside = (candidate >= 0) & (candidate < self._candidates)
-        return inside & (tf.gather(self.seen_pairs, place) == pair)
+        return inside & (tf.gather(pairs, place) == pair)
 
 
 def save(

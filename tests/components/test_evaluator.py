@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.datasets.movielens import MOVIELENS
-from components.evaluator import extractors
+from components.evaluator import extractors, rank_statistics
 from components.evaluator.evaluation import EVAL_SPLIT
 from components.evaluator.gate import GateBounds
 from components.evaluator.rank_statistics import ListStatistics, RankStatistics, rank_values
@@ -157,14 +157,9 @@ def test_ranks_equal_the_positions_served_from_the_whole_catalogue(
 def test_statistics_add_up() -> None:
     ranks = np.array([1, 3, 200, 7, 0, 90])
     values = rank_values(ranks, ranks)
-    whole = RankStatistics.of_rows(values, {"unusable_rows": ranks == 0})
-    parts = [
-        RankStatistics.of_rows(
-            {name: value[rows] for name, value in values.items()},
-            {"unusable_rows": (ranks == 0)[rows]},
-        )
-        for rows in (slice(0, 2), slice(2, 6))
-    ]
+    counted = {"unusable_rows": ranks == 0}
+    slices = [np.arange(6), np.arange(2), np.arange(2, 6)]
+    whole, *parts = RankStatistics.of_slices(values, counted, slices)
     both = parts[0] + RankStatistics() + parts[1]
     hits = np.array([1, 1, 0, 1, 0, 0])
     assert both.totals == pytest.approx(whole.totals)
@@ -176,7 +171,9 @@ def test_statistics_add_up() -> None:
     assert both.standard_error("top_10_accuracy") == pytest.approx(expected)
 
 
-def test_lists_add_up_however_they_are_cut() -> None:
+@pytest.mark.parametrize("pending", [5, 65_536])
+def test_lists_add_up_however_they_are_cut(pending: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rank_statistics, "_MOST_PENDING", pending)
     rng = np.random.default_rng(0)
     top = rng.integers(0, 3, (400, 2))
     served = rng.integers(-1, 40, (400, 5))
