@@ -132,14 +132,13 @@ class RetrievalServing(tf.Module):
             examples,
             {
                 **{name: tf.io.VarLenFeature(tf.string) for name in raw},
-                SEEN_CANDIDATES: tf.io.VarLenFeature(tf.int64),
+                SEEN_CANDIDATES: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64),
             },
         )
-        seen_hashes = columns.pop(SEEN_CANDIDATES)
+        seen = columns.pop(SEEN_CANDIDATES)
         features = self.transform_graph(columns)
         candidate = features[preprocessing.CANDIDATE]
         row = self._row(features[preprocessing.QUERY])
-        seen = tf.RaggedTensor.from_sparse(seen_hashes)
         first, distinct = _distinct(row, seen)
         prepared = self.scorer.prepare(tf.gather(row, first))
         ranks = ranking.rank_candidates(
@@ -202,8 +201,9 @@ def _distinct(row: tf.Tensor, seen: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tens
     Returns:
         The first row of each group [D], int64, and the group of each row [B], int64.
     """
-    # The sum of 64-bit hashes stands for the list.
-    listed = tf.math.unsorted_segment_sum(seen.values, seen.value_rowids(), seen.nrows())
+    # The sum of 64-bit hashes stands for the list: a difference of sums over all lists before.
+    sums = tf.concat([[0], tf.cumsum(seen.values)], axis=0)
+    listed = tf.gather(sums, seen.row_limits()) - tf.gather(sums, seen.row_starts())
     _, group = tf.unique(listed + row * _MULTIPLIER, out_idx=tf.int64)
     groups = tf.reduce_max(tf.concat([[-1], group], axis=0)) + 1
     rows = tf.range(seen.nrows())
