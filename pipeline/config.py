@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from components.datasets.movielens import MOVIELENS
 from components.evaluator.slice_names import slice_names
 from components.trainer.hyperparameters import Hyperparameters
 from pipeline.failure import UsageError
@@ -55,6 +54,13 @@ class SplitSection(Section):
     valid_fraction: float = Field(default=0.1, gt=0, lt=1)
 
 
+def _slice_names() -> tuple[str, ...]:
+    # Here, because definitions load Arrow, which no other command needs.
+    from components.datasets.movielens import MOVIELENS
+
+    return slice_names(MOVIELENS)
+
+
 class EvaluationSection(Section):
     """How the eval split is looked at.
 
@@ -62,16 +68,15 @@ class EvaluationSection(Section):
         slices: What to slice it by, some of `components.evaluator.slice_names.slice_names`.
     """
 
-    slices: tuple[str, ...] = slice_names(MOVIELENS)
+    slices: tuple[str, ...] = Field(default_factory=_slice_names)
 
     @field_validator("slices")
     @classmethod
     def _known_slices(cls, slices: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = sorted(set(slices) - set(slice_names(MOVIELENS)))
+        known = _slice_names()
+        unknown = sorted(set(slices) - set(known))
         if unknown:
-            raise ValueError(
-                f"{', '.join(unknown)} is no slice; there are {', '.join(slice_names(MOVIELENS))}"
-            )
+            raise ValueError(f"{', '.join(unknown)} is no slice; there are {', '.join(known)}")
         return slices
 
 

@@ -79,9 +79,7 @@ def judge(components: Mapping[str, ComponentRecord]) -> Verdict:
     Args:
         components: Records of the run by component.
     """
-    evaluated = components[_EVALUATOR].outputs
-    reasons: list[dict[str, Any]] = json.loads(evaluated["blessing"].values["reasons"])
-    evaluation = Evaluation.of_artifact(evaluated["evaluation"])
+    reasons, evaluation = _evaluated(components)
     pushed = components[_PUSHER].outputs["pushed_model"].values
     outcome = pushed["outcome"]
     if outcome == "pushed":
@@ -103,9 +101,7 @@ def judge_evaluation(components: Mapping[str, ComponentRecord]) -> Verdict:
     Args:
         components: Records of the run by component.
     """
-    evaluated = components[_EVALUATOR].outputs
-    reasons: list[dict[str, Any]] = json.loads(evaluated["blessing"].values["reasons"])
-    evaluation = Evaluation.of_artifact(evaluated["evaluation"])
+    reasons, evaluation = _evaluated(components)
     if evaluation.baseline is not None:
         return Verdict("compared", _comparison(evaluation), reasons, evaluation)
     if all(reason["passed"] for reason in reasons):
@@ -113,6 +109,15 @@ def judge_evaluation(components: Mapping[str, ComponentRecord]) -> Verdict:
             "blessed", f"every one of {len(reasons)} checks passed.", reasons, evaluation
         )
     return Verdict("not_blessed", f"{failed_checks(reasons)}.", reasons, evaluation)
+
+
+def _evaluated(
+    components: Mapping[str, ComponentRecord],
+) -> tuple[list[dict[str, Any]], Evaluation]:
+    """The reasons and the figures that the Evaluator recorded."""
+    outputs = components[_EVALUATOR].outputs
+    reasons: list[dict[str, Any]] = json.loads(outputs["blessing"].values["reasons"])
+    return reasons, Evaluation.of_artifact(outputs["evaluation"])
 
 
 def _comparison(evaluation: Evaluation) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -48,12 +47,12 @@ class Catalogue:
         named = list(dict.fromkeys(columns))
         batches = parquet.read_split(candidates_uri, CANDIDATES_SPLIT, named)
         table = pa.Table.from_batches(list(batches))
-        keys, ids, titles = (values(table.column(name)) for name in columns)
+        keys, ids, titles = (parquet.one_chunk(table.column(name)).flatten() for name in columns)
         pairs = [definition.query_id, definition.candidate_key]
         queries, candidates = _ValueCounts(), _ValueCounts()
         for batch in parquet.read_split(examples_uri, _TRAIN_SPLIT, pairs):
-            queries.add(values(batch.column(0)))
-            candidates.add(values(batch.column(1)))
+            queries.add(batch.column(0).flatten())
+            candidates.add(batch.column(1).flatten())
         names, activity = queries.merged()
         return cls(keys, ids, titles, candidates.of(keys), names, activity)
 
@@ -61,9 +60,19 @@ class Catalogue:
         """Number of each candidate key [n], int64; -1 for one that is not in the catalogue."""
         return _index_in(keys, self.keys)
 
-    def numbers_of_ids(self, ids: pa.Array) -> np.ndarray:
-        """Number of each candidate id [n], int64; -1 for one that is not in the catalogue."""
-        return _index_in(ids, self.ids)
+    def numbers_of_entries(self, ids: np.ndarray, titles: np.ndarray) -> np.ndarray:
+        """Number of each candidate that a model names.
+
+        Args:
+            ids: Candidate ids [n], bytes.
+            titles: What the model calls them [n], bytes.
+
+        Returns:
+            Numbers [n], int64; -1 for an id that is not in the catalogue or has another title.
+        """
+        numbers = _index_in(pa.array(ids, self.ids.type), self.ids)
+        expected = self.titles.take(pa.array(np.maximum(numbers, 0)))
+        return np.where(expected.to_numpy(zero_copy_only=False) == titles, numbers, -1)
 
     def activity_of(self, queries: pa.Array) -> np.ndarray:
         """Train events of each query [n], int64; 0 for a query that train does not have."""
@@ -77,14 +86,6 @@ class Catalogue:
         """
         ordered = np.sort(-self.counts)
         return np.searchsorted(ordered, -self.counts, side="left") + 1
-
-
-def values(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """The one value of each row of an Examples column."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):
-        array = array.chunk(0)
-    return array.flatten()
 
 
 class _ValueCounts:
@@ -119,9 +120,3 @@ class _ValueCounts:
 def _index_in(wanted: pa.Array, known: pa.Array) -> np.ndarray:
     found = pc.index_in(wanted, value_set=known)
     return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-
-
-def batches_of(array: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Consecutive parts of an array, at most `size` long."""
-    for start in range(0, len(array), size):
-        yield array[start : start + size]

@@ -80,27 +80,29 @@ def evaluate(
         io_utils.all_files_pattern(artifact_utils.get_split_uri([examples], EVAL_SPLIT)),
         columns=[*read_columns(definition), *slicer.columns()],
     )
-    with pipeline:
-        _ = (
-            pipeline
-            | "ReadExamples" >> rows
-            | "ToRecordBatch" >> beam.Map(_to_record_batch)
-            | "Evaluate"
-            >> tfma.ExtractEvaluateAndWriteResults(
-                eval_config=eval_config,
-                eval_shared_model=shared_models,
-                extractors=slice_extractors(
-                    eval_config, shared_models, slicer, catalogue, definition
-                ),
-                writers=_writers(eval_config, shared_models, output_uri),
+    try:
+        with pipeline:
+            _ = (
+                pipeline
+                | "ReadExamples" >> rows
+                | "ToRecordBatch" >> beam.Map(_to_record_batch)
+                | "Evaluate"
+                >> tfma.ExtractEvaluateAndWriteResults(
+                    eval_config=eval_config,
+                    eval_shared_model=shared_models,
+                    extractors=slice_extractors(
+                        eval_config, shared_models, slicer, catalogue, definition
+                    ),
+                    writers=_writers(eval_config, shared_models, output_uri),
+                )
             )
-        )
-    measured = read_results(output_uri, names)
-    for name, shared_model in zip(names, shared_models, strict=True):
-        model = shared_model.model_loader.load()
-        measured[name].metrics |= check_index(model, catalogue, definition)
-    _load.cache_clear()
-    return measured
+        measured = read_results(output_uri, names)
+        for name, shared_model in zip(names, shared_models, strict=True):
+            model = shared_model.model_loader.load()
+            measured[name].metrics |= check_index(model, catalogue, definition)
+        return measured
+    finally:
+        _load.cache_clear()
 
 
 def _to_record_batch(row_group: pa.Table) -> pa.RecordBatch:

@@ -7,14 +7,13 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import pyarrow as pa
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.extractors import slice_key_extractor
 from tensorflow_model_analysis.utils import model_util
 from tfx_bsl.coders import example_coder
 
 from components.datasets.definition import DatasetDefinition
-from components.evaluator.catalogue import Catalogue, values
+from components.evaluator.catalogue import Catalogue
 from components.evaluator.metrics import LIST_STATISTICS, ROW_STATISTICS
 from components.evaluator.rank_statistics import (
     GAIN,
@@ -29,6 +28,7 @@ from components.evaluator.rank_statistics import (
 )
 from components.evaluator.served_lists import ServedLists
 from components.evaluator.slices import OVERALL, RowSlicer, SliceKey
+from components.examples import parquet
 from components.examples.columns import SEEN_CANDIDATES
 from components.serving import export
 
@@ -79,9 +79,8 @@ def slice_extractors(
 def serialize(extracts: dict[str, Any], columns: list[str]) -> dict[str, Any]:
     """Adds the serialized tf.Examples of some columns of a batch of extracts."""
     batch = extracts[tfma.ARROW_RECORD_BATCH_KEY]
-    arrays = [batch.column(batch.schema.get_field_index(name)) for name in columns]
     encoder = example_coder.RecordBatchToExamplesEncoder()
-    encoded = encoder.encode(pa.RecordBatch.from_arrays(arrays, names=columns))
+    encoded = encoder.encode(parquet.select(batch, columns))
     return {
         tfma.ARROW_RECORD_BATCH_KEY: batch,
         tfma.INPUT_KEY: np.array(encoded, dtype=object),
@@ -120,20 +119,18 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
         """Yields the statistics of the whole batch, then those of each slice it has rows of."""
         batch = extracts[tfma.ARROW_RECORD_BATCH_KEY]
         definition = self._definition
-        queries = values(batch.column(batch.schema.get_field_index(definition.query_id)))
-        keys = values(batch.column(batch.schema.get_field_index(definition.candidate_key)))
+        queries = parquet.column(batch, definition.query_id).flatten()
+        keys = parquet.column(batch, definition.candidate_key).flatten()
         numbers = self._catalogue.numbers_of_keys(keys)
         predictions = extracts[tfma.PREDICTIONS_KEY]
         if len(self._names) == 1:
             predictions = {self._names[0]: predictions}
         row_values, counted, overall = {}, {}, {}
+        encoded = queries.dictionary_encode()
         for name in self._names:
-            outputs = predictions[name]
-            lists = queries.dictionary_encode()
-            row_values[name], counted[name], of_lists = self._rows(
-                self._loaded_models[name], outputs, lists, numbers
+            row_values[name], counted[name], overall[name] = self._rows(
+                self._loaded_models[name], predictions[name], encoded, numbers
             )
-            overall[name] = of_lists
         for baseline in self._baselines:
             for name in set(self._names) - {baseline}:
                 row_values[name][GAIN] = (

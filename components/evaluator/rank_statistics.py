@@ -16,7 +16,6 @@ from components.serving.ranking import MISS
 
 TOP_K = (1, 5, 10, 50, 100)
 ALL, UNSEEN = "", "unseen_"
-VIEWS = (ALL, UNSEEN)
 NDCG_AT = (10, 100)
 
 UNSEEN_TOP_100 = "unseen_top_100_accuracy"
@@ -137,7 +136,7 @@ class ListStatistics:
             max(self.merged, other.merged),
         )
         # Merging each time would take the square of the number of distinct lists.
-        if len(added.hashes) > max(2 * max(self.merged, other.merged), _MOST_PENDING):
+        if len(added.hashes) > max(2 * added.merged, _MOST_PENDING):
             added.hashes, added.hash_rows = added._merged()
             added.merged = len(added.hashes)
         return added

@@ -10,7 +10,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from components.datasets.definition import DatasetDefinition
-from components.evaluator.catalogue import Catalogue, batches_of
+from components.evaluator.catalogue import Catalogue
 from components.serving import export
 from components.serving.ranking import MISS
 
@@ -47,14 +47,15 @@ class ServedLists:
         """
         serve = model.signatures[export.SERVING_SIGNATURE]
         numbers, scores = [], []
-        for part in batches_of(queries.to_numpy(zero_copy_only=False), _queries_at_once(catalogue)):
-            answer = serve(**{definition.query_id: tf.constant(part, tf.string)})
+        raw = queries.to_numpy(zero_copy_only=False)
+        at_once = max(1, _MOST_SCORES // len(catalogue))
+        for start in range(0, len(raw), at_once):
+            part = tf.constant(raw[start : start + at_once], tf.string)
+            answer = serve(**{definition.query_id: part})
             ids = answer[definition.candidate_id].numpy()
-            found = catalogue.numbers_of_ids(pa.array(ids.ravel(), catalogue.ids.type))
-            titles = answer[definition.candidate_title].numpy().ravel()
-            expected = catalogue.titles.take(pa.array(np.maximum(found, 0)))
-            same = expected.to_numpy(zero_copy_only=False) == titles
-            numbers.append(np.where(same, found, -1).reshape(ids.shape))
+            titles = answer[definition.candidate_title].numpy()
+            found = catalogue.numbers_of_entries(ids.ravel(), titles.ravel())
+            numbers.append(found.reshape(ids.shape))
             scores.append(answer[export.SCORE].numpy())
         return cls(np.concatenate(numbers), np.concatenate(scores))
 
@@ -88,7 +89,3 @@ class ServedLists:
             np.abs(at_rank), 1.0
         )
         return np.where(is_served, ~fits | (unseen_rank == MISS), listed & ~ties_with_last)
-
-
-def _queries_at_once(catalogue: Catalogue) -> int:
-    return max(1, _MOST_SCORES // max(len(catalogue), 1))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from components.datasets.definition import DatasetDefinition
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from components.datasets.definition import DatasetDefinition
 
 QUERY_ACTIVITY = "query_activity"
 CANDIDATE_POPULARITY = "candidate_popularity"

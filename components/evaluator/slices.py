@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from components.datasets.definition import DatasetDefinition
-from components.evaluator.catalogue import Catalogue, values
+from components.evaluator.catalogue import Catalogue
 from components.evaluator.slice_names import CANDIDATE_POPULARITY, QUERY_ACTIVITY
+from components.examples import parquet
 
 COLD = "cold"
 QUARTILES = ("quartile 1", "quartile 2", "quartile 3", "quartile 4")
@@ -69,10 +70,10 @@ class RowSlicer:
         return np.where(activity == 0, COLD, np.array(QUARTILES)[quartile])
 
     def _feature(self, batch: pa.RecordBatch, name: str) -> tuple[np.ndarray, np.ndarray]:
-        column = batch.column(batch.schema.get_field_index(name))
+        column = parquet.column(batch, name)
         lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
         rows = np.repeat(np.arange(len(column)), lengths)
-        found = values(column).to_numpy(zero_copy_only=False)
+        found = column.flatten().to_numpy(zero_copy_only=False)
         feature = self._definition.feature(name)
         if feature.labels:
             return rows, np.array(feature.labels)[found]

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.datasets.definition import DatasetDefinition
+from components.examples import parquet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Catalogue:
         first.sort()
         return cls(
             rows=rows,
-            ids=_only_chunk(rows.column(definition.candidate_id)),
+            ids=parquet.one_chunk(rows.column(definition.candidate_id)),
             candidates=rows.take(pa.array(first)),
             shared_keys=len(rows) - len(first),
         )
@@ -44,7 +45,3 @@ class Catalogue:
     def row_numbers(self, candidate_ids: pa.Array) -> pa.Array:
         """Row number of each raw candidate id; every id must be in the catalogue."""
         return pc.index_in(candidate_ids, value_set=self.ids)
-
-
-def _only_chunk(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)

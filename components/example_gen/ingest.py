@@ -74,7 +74,7 @@ class DealIntoShards(beam.DoFn):
 
     def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Yields one batch for each shard that has rows in it."""
-        hashes = _hashes(batch.column(batch.schema.get_field_index(self._query_id)))
+        hashes = _hashes(parquet.column(batch, self._query_id))
         shard_of_row = (hashes % np.uint64(self._shards)).astype(np.int64)
         for shard in np.unique(shard_of_row):
             # `take` copies: a slice would carry the whole batch through the shuffle.
@@ -155,7 +155,7 @@ class CountTimes(beam.DoFn):
 
     def process(self, batch: pa.RecordBatch) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields (distinct times, their counts)."""
-        column = batch.column(batch.schema.get_field_index(self._event_time))
+        column = parquet.column(batch, self._event_time)
         yield np.unique(column.to_numpy(), return_counts=True)
 
 
@@ -184,12 +184,12 @@ def join_features(events: pa.Table, tables: Tables) -> pa.Table:
     Columns stand in the order of `example_columns`; a feature that the layout lacks is missing.
     """
     definition = tables.definition
-    row = tables.catalogue.row_numbers(_one_chunk(events.column(definition.candidate_id)))
+    row = tables.catalogue.row_numbers(parquet.one_chunk(events.column(definition.candidate_id)))
     query_row = None
     if tables.queries is not None:
         query_row = pc.index_in(
-            _one_chunk(events.column(definition.query_id)),
-            value_set=_one_chunk(tables.queries.column(definition.query_id)),
+            parquet.one_chunk(events.column(definition.query_id)),
+            value_set=parquet.one_chunk(tables.queries.column(definition.query_id)),
         )
     columns = {}
     for name, column_type in example_columns(definition).items():
@@ -253,9 +253,9 @@ def seen_candidates(
     Returns:
         Lists [n] of `candidate_hash`; null for other events, which have no use for them.
     """
-    encoded = _one_chunk(keys).dictionary_encode()
+    encoded = parquet.one_chunk(keys).dictionary_encode()
     key = encoded.indices.to_numpy().astype(np.int64)
-    query = np.cumsum(np.append(0, _changes(_one_chunk(queries)))) if len(codes) else key
+    query = np.cumsum(np.append(0, _changes(parquet.one_chunk(queries)))) if len(codes) else key
     number_of_keys = max(len(encoded.dictionary), 1)
     pairs = np.unique((query * number_of_keys + key)[codes == splits.TRAIN])
     start, stop = (np.searchsorted(pairs, bound * number_of_keys) for bound in (query, query + 1))
@@ -282,20 +282,14 @@ def _sorted_events(events: pa.Table, definition: DatasetDefinition) -> pa.Table:
 
 
 def _candidate_keys(events: pa.Table, tables: Tables) -> pa.ChunkedArray:
-    row = tables.catalogue.row_numbers(_one_chunk(events.column(tables.definition.candidate_id)))
+    row = tables.catalogue.row_numbers(
+        parquet.one_chunk(events.column(tables.definition.candidate_id))
+    )
     return tables.catalogue.rows.column(tables.definition.candidate_key).take(row)
 
 
 def _hashes(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Hash of each string [n], uint64; each distinct string is hashed once."""
-    encoded = _one_chunk(column).dictionary_encode()
+    encoded = parquet.one_chunk(column).dictionary_encode()
     hashes = stable_hash(encoded.dictionary.to_numpy(zero_copy_only=False))
     return hashes[encoded.indices.to_numpy()]
-
-
-def _one_chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    if isinstance(column, pa.Array):
-        return column
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

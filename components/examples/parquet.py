@@ -41,14 +41,12 @@ def example_type(column_type: pa.DataType) -> pa.DataType:
     raise TypeError(f"a column of type {column_type} cannot be stored in an Examples artifact")
 
 
-def to_example_column(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+def to_example_column(source: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Turns a plain or list column into the list column of an Examples artifact.
 
     A null stays null: the feature is missing from that example. TFDV tells that from an empty list.
     """
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], column.type)
+    array = one_chunk(source)
     target = example_type(array.type)
     if _is_list(array.type):
         lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
@@ -65,6 +63,26 @@ def to_example_column(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pa.LargeListArray.from_arrays(
         pa.array(offsets, mask=missing), values.cast(target.value_type)
     )
+
+
+def column(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """The column of that name."""
+    return batch.column(batch.schema.get_field_index(name))
+
+
+def select(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+    """The named columns, in the order in which they are named."""
+    arrays = [column(batch, name) for name in columns]
+    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def one_chunk(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """All values as one array, without a copy if they are one already."""
+    if isinstance(values, pa.Array):
+        return values
+    if values.num_chunks == 1:
+        return values.chunk(0)
+    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
 
 
 def missing_column(column_type: pa.DataType, rows: int) -> pa.Array:
@@ -123,7 +141,7 @@ def read_split(
     for path in paths:
         for batch in _open(path).iter_batches(ROWS_PER_GROUP, columns=wanted):
             if batch.num_rows:
-                yield _reordered(batch, wanted) if wanted else batch
+                yield select(batch, wanted) if wanted else batch
 
 
 def count_rows(artifact_uri: str, split: str) -> int:
@@ -137,11 +155,6 @@ def count_rows(artifact_uri: str, split: str) -> int:
 def _open(path: str) -> pq.ParquetFile:
     with fileio.open(path, "rb") as stream:
         return pq.ParquetFile(pa.BufferReader(stream.read()))
-
-
-def _reordered(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
-    arrays = [batch.column(batch.schema.get_field_index(name)) for name in columns]
-    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 
 def _is_list(column_type: pa.DataType) -> bool:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import tensorflow_transform as tft
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import path_utils
 
-from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT, INTERFACE, SPLIT
 from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY
-from components.serving import export
 from components.serving.scorers import Scorer
 from components.serving.seen import SeenCandidates
-from components.transform import preprocessing, reading
+from components.serving.train_data import TrainData
 
 
 class Executor(base_executor.BaseExecutor):
@@ -29,31 +25,10 @@ class Executor(base_executor.BaseExecutor):
     ) -> None:
         """Writes the SavedModel."""
         self._log_startup(input_dict, output_dict, exec_properties)
-        interactions = artifact_utils.get_single_instance(
-            input_dict[standard_component_specs.EXAMPLES_KEY]
-        )
-        graph = artifact_utils.get_single_uri(
-            input_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
-        )
+        data = TrainData.read(input_dict)
+        counts = np.bincount(data.train_split.candidate, minlength=len(data.candidates))
         model = artifact_utils.get_single_instance(output_dict[standard_component_specs.MODEL_KEY])
-        definition = preprocessing.DEFINITION
-        queries = tft.TFTransformOutput(graph).vocabulary_size_by_name(
-            preprocessing.QUERY_VOCABULARY
-        )
-        candidates = reading.load_candidates(
-            artifact_utils.get_single_uri(input_dict[CANDIDATES]),
-            CANDIDATES_SPLIT,
-            graph,
-            definition,
-        )
-        train_split = reading.load_interactions(interactions.uri, "train", graph, definition)
-        seen = SeenCandidates.in_train(train_split, queries, len(candidates))
-        counts = np.bincount(train_split.candidate, minlength=len(candidates))
-        scorer = train(exec_properties["peer"], seen, counts)
-        folder = path_utils.serving_model_dir(model.uri)
-        export.save(scorer, candidates, seen, graph, definition, folder)
-        model.set_int_custom_property(INTERFACE, export.INTERFACE_VERSION)
-        model.set_string_custom_property(SPLIT, interactions.get_string_custom_property(SPLIT))
+        data.save_model(train(exec_properties["peer"], data.seen, counts), model)
 
 
 def train(peer: str, seen: SeenCandidates, counts: np.ndarray) -> Scorer:

@@ -96,7 +96,7 @@ def load_candidates(
             if name.startswith(preprocessing.CANDIDATE)
         }
         for name in named:
-            part[name] = np.array(_values(batch, name).to_pylist(), dtype=object)
+            part[name] = np.array(parquet.column(batch, name).flatten().to_pylist(), dtype=object)
         parts.append(part)
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     position = merged.pop(preprocessing.CANDIDATE)
@@ -137,17 +137,9 @@ def transform_batches(
     return transform
 
 
-def _column(batch: pa.RecordBatch, name: str) -> pa.LargeListArray:
-    return batch.column(batch.schema.get_field_index(name))
-
-
-def _values(batch: pa.RecordBatch, name: str) -> pa.Array:
-    return _column(batch, name).flatten()
-
-
 def _sparse(batch: pa.RecordBatch, name: str) -> tf.SparseTensor:
     """A list column as a SparseTensor [rows, longest list]."""
-    column = _column(batch, name)
+    column = parquet.column(batch, name)
     offsets = column.offsets.to_numpy()
     lengths = np.diff(offsets)
     rows = np.repeat(np.arange(len(lengths)), lengths)

@@ -197,7 +197,6 @@ def test_index_missing_a_third_of_the_catalogue(judge: Judge) -> None:
         TransformGraph(real.transform_graph.uri),
         definition,
     )
-    module._candidates = kept
     model = _saved(module, module.signatures(), judge.folder / "cheat")
     assert judge.failed(model) == ["index_differences"]
 

@@ -1,0 +1,75 @@
+"""What every recommender starts from, and how its model leaves: shared by Trainer and peers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import tensorflow_transform as tft
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import path_utils
+
+from components.datasets.definition import DatasetDefinition
+from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT, INTERFACE, SPLIT
+from components.serving import export
+from components.serving.scorers import Scorer
+from components.serving.seen import SeenCandidates
+from components.transform import preprocessing, reading
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainData:
+    """The train split and the catalogue, through the transform graph.
+
+    Attributes:
+        examples: Examples artifact of the interactions.
+        transform_graph: Root of the TransformGraph artifact.
+        definition: The dataset's definition.
+        candidates: The catalogue.
+        train_split: Positive pairs of the train split.
+        seen: Who saw what in train.
+    """
+
+    examples: Any
+    transform_graph: str
+    definition: DatasetDefinition
+    candidates: reading.CandidateTable
+    train_split: reading.Interactions
+    seen: SeenCandidates
+
+    @classmethod
+    def read(cls, input_dict: dict[str, list[Any]]) -> TrainData:
+        """Reads the inputs `examples`, `candidates` and `transform_graph` of a component."""
+        examples = artifact_utils.get_single_instance(
+            input_dict[standard_component_specs.EXAMPLES_KEY]
+        )
+        graph = artifact_utils.get_single_uri(
+            input_dict[standard_component_specs.TRANSFORM_GRAPH_KEY]
+        )
+        catalogue = artifact_utils.get_single_uri(input_dict[CANDIDATES])
+        definition = preprocessing.DEFINITION
+        queries = tft.TFTransformOutput(graph).vocabulary_size_by_name(
+            preprocessing.QUERY_VOCABULARY
+        )
+        candidates = reading.load_candidates(catalogue, CANDIDATES_SPLIT, graph, definition)
+        train_split = reading.load_interactions(examples.uri, "train", graph, definition)
+        seen = SeenCandidates.in_train(train_split, queries, len(candidates))
+        return cls(examples, graph, definition, candidates, train_split, seen)
+
+    @property
+    def queries(self) -> int:
+        """Size of the query vocabulary."""
+        return len(self.seen.splits) - 1
+
+    def save_model(self, scorer: Scorer, model: Any) -> None:
+        """Writes the SavedModel of a scorer, and marks the Model artifact with its kind."""
+        export.save(
+            scorer,
+            self.candidates,
+            self.seen,
+            self.transform_graph,
+            self.definition,
+            path_utils.serving_model_dir(model.uri),
+        )
+        model.set_int_custom_property(INTERFACE, export.INTERFACE_VERSION)
+        model.set_string_custom_property(SPLIT, self.examples.get_string_custom_property(SPLIT))
