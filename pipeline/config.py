@@ -52,6 +52,9 @@ class SplitSection(Section):
     seed: int = Field(default=42, ge=0)
     eval_fraction: float = Field(default=0.2, gt=0, lt=1)
     valid_fraction: float = Field(default=0.1, gt=0, lt=1)
+    history: Literal["train", "rolling"] = "train"
+    history_length: int = Field(default=512, ge=1)
+    eval_events: int = Field(default=1, ge=1)
 
 
 def _slice_names() -> tuple[str, ...]:

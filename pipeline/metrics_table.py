@@ -14,7 +14,12 @@ from rich.text import Text
 # Top-100 accuracy over all titles that the basic retrieval notebook of TensorFlow Recommenders
 # publishes.
 NOTEBOOK_TOP_100_ACCURACY = 0.2327
-PEER_TITLES = {"popularity": "popularity", "item_knn": "item-kNN", "implicit_als": "ALS"}
+PEER_TITLES = {
+    "popularity": "popularity",
+    "item_knn": "item-kNN",
+    "session_knn": "session-kNN",
+    "implicit_als": "ALS",
+}
 
 _TOP_K = (1, 5, 10, 50, 100)
 _METRICS = (
@@ -23,11 +28,12 @@ _METRICS = (
     "unseen_mrr",
     "unseen_ndcg_at_10",
     "unseen_ndcg_at_100",
+    "returning_top_100_accuracy",
     "coverage_at_100",
     "repeated_top_10_share",
     "popularity_rank_at_100",
 )
-_LAST_OF_GROUP = ("top_100_accuracy", "unseen_top_100_accuracy", "unseen_ndcg_at_100")
+_LAST_OF_GROUP = ("top_100_accuracy", "unseen_top_100_accuracy", "returning_top_100_accuracy")
 _SLICE_METRICS = ("top_100_accuracy", "unseen_top_100_accuracy")
 
 

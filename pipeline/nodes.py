@@ -19,17 +19,22 @@ from components.evaluator.gate import GateBounds, SliceFloor
 from components.example_gen.component import RetrievalExampleGen
 from components.example_gen.splits import SplitSpec
 from components.example_validator.component import BlockingExampleValidator
-from components.examples.columns import SEEN_CANDIDATES
+from components.examples.columns import MADE_COLUMNS
 from components.peer_evaluator.component import PeerEvaluator
 from components.peers.component import Peer
-from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY
+from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY, SESSION_KNN
 from components.schema_gen.component import CuratedSchemaGen
 from components.transform.component import RetrievalTransform
 from pipeline.code_version import source_fingerprint
 from pipeline.config import Config
 
 # The component that trains each peer.
-PEER_NODES = {POPULARITY: "Popularity", ITEM_KNN: "ItemKnn", IMPLICIT_ALS: "ImplicitAls"}
+PEER_NODES = {
+    POPULARITY: "Popularity",
+    ITEM_KNN: "ItemKnn",
+    SESSION_KNN: "SessionKnn",
+    IMPLICIT_ALS: "ImplicitAls",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +84,7 @@ def data_nodes(config: Config, source: ResolvedSource) -> DataNodes:
 
     interaction_statistics = StatisticsGen(
         examples=example_gen.outputs["examples"],
-        stats_options=_statistics_of(schema.INTERACTIONS, without=SEEN_CANDIDATES),
+        stats_options=_statistics_of(schema.INTERACTIONS),
     ).with_id("InteractionStatistics")
     candidate_statistics = StatisticsGen(
         examples=example_gen.outputs["candidates"],
@@ -188,9 +193,11 @@ def gate_bounds(config: Config) -> GateBounds:
     return GateBounds(**values, slice_floors=floors)
 
 
-def _statistics_of(schema_file: Path, without: str | None = None) -> tfdv.StatsOptions:
-    """Statistics over the features that a schema names, bar one."""
+def _statistics_of(schema_file: Path) -> tfdv.StatsOptions:
+    """Statistics over the features that a schema names, bar those that the pipeline makes."""
     parsed = text_format.Parse(schema_file.read_text(encoding="utf-8"), schema_pb2.Schema())
     return tfdv.StatsOptions(
-        feature_allowlist=[feature.name for feature in parsed.feature if feature.name != without]
+        feature_allowlist=[
+            feature.name for feature in parsed.feature if feature.name not in MADE_COLUMNS
+        ]
     )

@@ -74,6 +74,14 @@ class DatasetDefinition:
                 return features[name]
         raise ValueError(f"{name!r} is not a feature of {self.name}")
 
+    def context_features(self) -> tuple[str, ...]:
+        """Names of the query features that a model can read: those with labels or boundaries."""
+        return tuple(
+            name
+            for name, feature in self.query_features.items()
+            if feature.labels or feature.boundaries
+        )
+
     def candidate_schema(self) -> pa.Schema:
         """Schema of the catalogue: the candidate id (string), then every candidate feature."""
         features = [(name, feature.type) for name, feature in self.candidate_features.items()]

@@ -85,7 +85,11 @@ MOVIELENS = DatasetDefinition(
     query_features={
         USER_GENDER: Feature(pa.int64(), labels=("female", "male")),
         RAW_USER_AGE: Feature(pa.float32(), unit="years"),
-        BUCKETIZED_USER_AGE: Feature(pa.float32(), unit="lower bound of the age group in years"),
+        BUCKETIZED_USER_AGE: Feature(
+            pa.float32(),
+            boundaries=(18, 25, 35, 45, 50, 56),
+            unit="lower bound of the age group in years",
+        ),
         USER_OCCUPATION_LABEL: Feature(pa.int64(), labels=OCCUPATIONS),
         USER_OCCUPATION_TEXT: Feature(pa.string()),
         USER_ZIP_CODE: Feature(pa.string()),

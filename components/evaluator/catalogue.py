@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from components.datasets.definition import DatasetDefinition
 from components.examples import parquet
 from components.examples.artifacts import CANDIDATES_SPLIT
+from components.examples.hashing import candidate_hash
 
 _TRAIN_SPLIT = "train"
 
@@ -59,6 +60,13 @@ class Catalogue:
     def numbers_of_keys(self, keys: pa.Array) -> np.ndarray:
         """Number of each candidate key [n], int64; -1 for one that is not in the catalogue."""
         return _index_in(keys, self.keys)
+
+    def keys_of_hashes(self, hashes: np.ndarray) -> np.ndarray:
+        """Key of each candidate that Examples list by hash [n], bytes; all are in the catalogue."""
+        keys = self.keys.to_numpy(zero_copy_only=False)
+        known = candidate_hash(keys)
+        order = np.argsort(known)
+        return keys[order[np.searchsorted(known[order], hashes)]]
 
     def numbers_of_entries(self, ids: np.ndarray, titles: np.ndarray) -> np.ndarray:
         """Number of each candidate that a model names.

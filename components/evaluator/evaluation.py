@@ -22,6 +22,8 @@ from components.evaluator.extractors import read_columns, slice_extractors
 from components.evaluator.index_check import check_index
 from components.evaluator.results import ModelMetrics, read_results
 from components.evaluator.slices import RowSlicer
+from components.example_gen.splits import SplitSpec
+from components.examples.artifacts import SPLIT
 from components.serving import export
 
 EVAL_SPLIT = "eval"
@@ -74,6 +76,8 @@ def evaluate(
         _shared_model(name, _saved_model_path(artifact.uri)) for name, artifact in models.items()
     ]
     catalogue = Catalogue.read(examples.uri, candidates.uri, definition)
+    spec = SplitSpec.from_json(examples.get_string_custom_property(SPLIT))
+    rolling = spec.history == "rolling"
     slicer = RowSlicer(slices, catalogue, definition)
     # Not through TFXIO: its flattening of files makes Beam's runner hold all rows at once.
     rows = beam.io.ReadFromParquetBatched(
@@ -91,7 +95,7 @@ def evaluate(
                     eval_config=eval_config,
                     eval_shared_model=shared_models,
                     extractors=slice_extractors(
-                        eval_config, shared_models, slicer, catalogue, definition
+                        eval_config, shared_models, slicer, rolling, catalogue, definition
                     ),
                     writers=_writers(eval_config, shared_models, output_uri),
                 )

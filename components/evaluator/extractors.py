@@ -7,6 +7,7 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.extractors import slice_key_extractor
 from tensorflow_model_analysis.utils import model_util
@@ -29,21 +30,28 @@ from components.evaluator.rank_statistics import (
 from components.evaluator.served_lists import ServedLists
 from components.evaluator.slices import OVERALL, RowSlicer, SliceKey
 from components.examples import parquet
-from components.examples.columns import SEEN_CANDIDATES
+from components.examples.columns import HISTORY, HISTORY_TIMES, SEEN_CANDIDATES
 from components.serving import export
 
 BatchStatistics = dict[str, tuple[RankStatistics, ListStatistics]]
 
 
 def read_columns(definition: DatasetDefinition) -> list[str]:
-    """The columns that the evaluation signature reads."""
-    return [definition.query_id, definition.candidate_key, SEEN_CANDIDATES]
+    """The columns that the evaluation signature may read."""
+    return [
+        definition.query_id,
+        definition.candidate_key,
+        definition.event_time,
+        *definition.context_features(),
+        *(HISTORY, HISTORY_TIMES, SEEN_CANDIDATES),
+    ]
 
 
 def slice_extractors(
     eval_config: tfma.EvalConfig,
     models: list[tfma.EvalSharedModel],
     slicer: RowSlicer,
+    rolling: bool,
     catalogue: Catalogue,
     definition: DatasetDefinition,
 ) -> list[tfma.extractors.Extractor]:
@@ -53,6 +61,7 @@ def slice_extractors(
         eval_config: Names the models, their evaluation signature and the baseline.
         models: TFMA's shared models.
         slicer: Assigns rows to slices.
+        rolling: Whether histories are rolling.
         catalogue: The catalogue.
         definition: The dataset's definition.
     """
@@ -61,7 +70,7 @@ def slice_extractors(
         for spec, model in zip(eval_config.model_specs, models, strict=True)
     }
     baselines = [spec.name for spec in eval_config.model_specs if spec.is_baseline]
-    summarize = SummarizeBatch(loaders, baselines, slicer, catalogue, definition)
+    summarize = SummarizeBatch(loaders, baselines, slicer, rolling, catalogue, definition)
     return [
         tfma.extractors.Extractor(
             stage_name="SerializeExamples",
@@ -95,6 +104,7 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
         model_loaders: TFMA's loader of each model, by name.
         baselines: Names of the baseline, over which all others gain; at most one.
         slicer: Assigns rows to slices.
+        rolling: Whether histories are rolling.
         catalogue: The catalogue.
         definition: The dataset's definition.
     """
@@ -104,6 +114,7 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
         model_loaders: dict[str, Any],
         baselines: list[str],
         slicer: RowSlicer,
+        rolling: bool,
         catalogue: Catalogue,
         definition: DatasetDefinition,
     ) -> None:
@@ -111,6 +122,7 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
         self._names = list(model_loaders)
         self._baselines = baselines
         self._slicer = slicer
+        self._rolling = rolling
         self._catalogue = catalogue
         self._definition = definition
         self._popularity_ranks = catalogue.popularity_ranks()
@@ -126,10 +138,9 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
         if len(self._names) == 1:
             predictions = {self._names[0]: predictions}
         row_values, counted, overall = {}, {}, {}
-        encoded = queries.dictionary_encode()
         for name in self._names:
             row_values[name], counted[name], overall[name] = self._rows(
-                self._loaded_models[name], predictions[name], encoded, numbers
+                self._loaded_models[name], predictions[name], batch, numbers
             )
         for baseline in self._baselines:
             for name in set(self._names) - {baseline}:
@@ -157,26 +168,31 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
             )
 
     def _rows(
-        self, model: Any, outputs: dict[str, np.ndarray], queries: Any, numbers: np.ndarray
+        self, model: Any, outputs: dict[str, np.ndarray], batch: pa.RecordBatch, numbers: np.ndarray
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], ListStatistics]:
         """Row metrics, counted rows and list statistics of one model."""
-        query = queries.indices.to_numpy()
-        served = ServedLists.ask(model, queries.dictionary, self._catalogue, self._definition)
+        # Which rows are one request is the model's own word; the comparison holds it to that.
+        _, first, request = np.unique(
+            outputs[export.REQUEST], return_index=True, return_inverse=True
+        )
+        served = ServedLists.ask(
+            model, batch.take(pa.array(first)), self._rolling, self._catalogue, self._definition
+        )
         usable = outputs[export.USABLE].astype(bool)
         rank, unseen_rank = outputs[export.RANK], outputs[export.UNSEEN_RANK]
         norm_is_usable = np.isfinite(outputs[export.QUERY_NORM]) & (outputs[export.QUERY_NORM] > 0)
-        row_values = rank_values(rank, unseen_rank)
-        row_values[POPULARITY_RANK] = self._mean_popularity_rank(served)[query]
+        row_values = rank_values(rank, unseen_rank, outputs[export.RETURNING_RANK])
+        row_values[POPULARITY_RANK] = self._mean_popularity_rank(served)[request]
         counted = {
             UNUSABLE_ROWS: ~(usable & norm_is_usable),
             ROWS_IN_TRAIN: outputs[export.IN_TRAIN].astype(bool),
-            ROWS_SERVED_DIFFERENTLY: usable & served.differ(query, numbers, unseen_rank),
+            ROWS_SERVED_DIFFERENTLY: usable & served.differ(request, numbers, unseen_rank),
         }
         lists = ListStatistics.of_rows(served.numbers, outputs[export.TOP], len(self._catalogue))
         return row_values, counted, lists
 
     def _mean_popularity_rank(self, served: ServedLists) -> np.ndarray:
-        """Mean popularity rank of what each query is served [D], float64."""
+        """Mean popularity rank of what each request is served [D], float64."""
         known = served.numbers >= 0
         ranks = np.where(known, self._popularity_ranks[np.maximum(served.numbers, 0)], 0)
         return np.asarray(ranks.sum(axis=1) / np.maximum(known.sum(axis=1), 1))

@@ -19,6 +19,7 @@ ALL, UNSEEN = "", "unseen_"
 NDCG_AT = (10, 100)
 
 UNSEEN_TOP_100 = "unseen_top_100_accuracy"
+RETURNING_TOP_100 = "returning_top_100_accuracy"
 POPULARITY_RANK = "popularity_rank_at_100"
 GAIN = "unseen_top_100_accuracy_gain"
 UNUSABLE_ROWS = "unusable_rows"
@@ -156,7 +157,9 @@ class ListStatistics:
         return hashes, rows.astype(np.int64)
 
 
-def rank_values(rank: np.ndarray, unseen_rank: np.ndarray) -> dict[str, np.ndarray]:
+def rank_values(
+    rank: np.ndarray, unseen_rank: np.ndarray, returning_rank: np.ndarray
+) -> dict[str, np.ndarray]:
     """Each rank metric's value per row [n], float64, by the metric's name.
 
     With one relevant candidate per row, top-k accuracy is recall@k and hit rate@k, and the ideal
@@ -165,12 +168,15 @@ def rank_values(rank: np.ndarray, unseen_rank: np.ndarray) -> dict[str, np.ndarr
     Args:
         rank: Rank among all candidates [n], int64, `MISS` for a miss.
         unseen_rank: Rank among unseen candidates [n], int64.
+        returning_rank: The same for a query that returns long after its last event [n], int64.
     """
     values = {}
     for view, ranks in ((ALL, rank), (UNSEEN, unseen_rank)):
         hit = ranks != MISS
         for k in TOP_K:
             values[f"{view}top_{k}_accuracy"] = (hit & (ranks <= k)).astype(np.float64)
+    returning_hit = (returning_rank != MISS) & (returning_rank <= 100)
+    values[RETURNING_TOP_100] = returning_hit.astype(np.float64)
     hit = unseen_rank != MISS
     divisor = np.maximum(unseen_rank, 1)
     values["unseen_mrr"] = hit / divisor
@@ -179,7 +185,7 @@ def rank_values(rank: np.ndarray, unseen_rank: np.ndarray) -> dict[str, np.ndarr
     return values
 
 
-RANK_METRICS = tuple(rank_values(np.ones(1, np.int64), np.ones(1, np.int64)))
+RANK_METRICS = tuple(rank_values(*np.ones([3, 1], np.int64)))
 
 
 def _hash_lists(lists: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What each query of a batch is really served, and whether that agrees with the evaluated ranks."""
+"""What each request of a batch is really served, and whether evaluated ranks agree with it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from components.datasets.definition import DatasetDefinition
 from components.evaluator.catalogue import Catalogue
+from components.examples import parquet
+from components.examples.columns import HISTORY, HISTORY_TIMES, SEEN_CANDIDATES
 from components.serving import export
 from components.serving.ranking import MISS
 
@@ -18,6 +20,7 @@ from components.serving.ranking import MISS
 RELATIVE_TOLERANCE = 1e-4
 # Serving holds the scores of its whole batch: 64 MB.
 _MOST_SCORES = 1 << 24
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,23 +38,46 @@ class ServedLists:
 
     @classmethod
     def ask(
-        cls, model: Any, queries: pa.Array, catalogue: Catalogue, definition: DatasetDefinition
+        cls,
+        model: Any,
+        requests: pa.RecordBatch,
+        rolling: bool,
+        catalogue: Catalogue,
+        definition: DatasetDefinition,
     ) -> ServedLists:
-        """Asks a loaded SavedModel for the lists of queries.
+        """Asks a loaded SavedModel for the lists of requests.
+
+        As a server would be asked: by who asks and when; or, where histories are rolling, by the
+        events themselves, because the model cannot know those after its training.
 
         Args:
             model: The SavedModel.
-            queries: Raw query ids [D].
+            requests: Eval rows [D].
+            rolling: Whether histories are rolling.
             catalogue: The catalogue, to recognise candidates by.
             definition: The dataset's definition.
         """
-        serve = model.signatures[export.SERVING_SIGNATURE]
+        name = export.HISTORY_SIGNATURE if rolling else export.RECOMMEND_SIGNATURE
+        signature = model.signatures[name]
         numbers, scores = [], []
-        raw = queries.to_numpy(zero_copy_only=False)
         at_once = max(1, _MOST_SCORES // len(catalogue))
-        for start in range(0, len(raw), at_once):
-            part = tf.constant(raw[start : start + at_once], tf.string)
-            answer = serve(**{definition.query_id: part})
+        for start in range(0, len(requests), at_once):
+            part = requests.slice(start, at_once)
+            inputs = {
+                export.REQUEST_TIME: parquet.column(part, definition.event_time)
+                .flatten()
+                .to_numpy(),
+                **(_events(part, catalogue, definition) if rolling else _query(part, definition)),
+            }
+            specifications = signature.structured_input_signature[1]
+            for feature in specifications.keys() - inputs.keys():
+                inputs[feature] = _feature(parquet.column(part, feature))
+            answer = signature(
+                **{
+                    name: tf.constant(values, specifications[name].dtype)
+                    for name, values in inputs.items()
+                }
+            )
             ids = answer[definition.candidate_id].numpy()
             titles = answer[definition.candidate_title].numpy()
             found = catalogue.numbers_of_entries(ids.ravel(), titles.ravel())
@@ -59,16 +85,18 @@ class ServedLists:
             scores.append(answer[export.SCORE].numpy())
         return cls(np.concatenate(numbers), np.concatenate(scores))
 
-    def differ(self, query: np.ndarray, number: np.ndarray, unseen_rank: np.ndarray) -> np.ndarray:
+    def differ(
+        self, request: np.ndarray, number: np.ndarray, unseen_rank: np.ndarray
+    ) -> np.ndarray:
         """Whether a row's rank is not the place of its candidate in the list served [B], bool.
 
         Args:
-            query: Which of the D queries each row has [B].
+            request: Which of the D requests each row is [B].
             number: Catalogue number of each row's candidate [B]; negative if it has none.
             unseen_rank: Evaluated rank [B], int64; `MISS` for a candidate that must not be served.
         """
         with np.errstate(invalid="ignore"):  # a broken model scores infinities
-            return self._differ(self.numbers[query], self.scores[query], number, unseen_rank)
+            return self._differ(self.numbers[request], self.scores[request], number, unseen_rank)
 
     @staticmethod
     def _differ(
@@ -89,3 +117,52 @@ class ServedLists:
             np.abs(at_rank), 1.0
         )
         return np.where(is_served, ~fits | (unseen_rank == MISS), listed & ~ties_with_last)
+
+
+def _query(rows: pa.RecordBatch, definition: DatasetDefinition) -> dict[str, pa.Array]:
+    queries = parquet.column(rows, definition.query_id).flatten()
+    return {definition.query_id: queries.to_numpy(zero_copy_only=False)}
+
+
+def _events(
+    rows: pa.RecordBatch, catalogue: Catalogue, definition: DatasetDefinition
+) -> dict[str, np.ndarray]:
+    """Keys and times of all that each request has seen, as dense arrays [D, any].
+
+    What is seen but in no history is of the time of the request itself or later, or was lost by a
+    history that is full: with the request's own time it is left out of lists, but not read.
+    """
+    request, hashes = _listed(parquet.column(rows, HISTORY))
+    times = parquet.column(rows, HISTORY_TIMES).flatten().to_numpy()
+    seen_request, seen_hashes = _listed(parquet.column(rows, SEEN_CANDIDATES))
+    only_seen = ~np.isin(_mixed(seen_request, seen_hashes), _mixed(request, hashes))
+    own_time = parquet.column(rows, definition.event_time).flatten().to_numpy()
+    request = np.concatenate([seen_request[only_seen], request])
+    hashes = np.concatenate([seen_hashes[only_seen], hashes])
+    times = np.concatenate([own_time[seen_request[only_seen]], times])
+    order = np.argsort(request, kind="stable")
+    lengths = np.bincount(request, minlength=len(rows))
+    place = np.arange(len(order)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    keys = np.full((len(rows), lengths.max(initial=0)), b"", dtype=object)
+    event_times = np.full(keys.shape, export.UNKNOWN_TIME, np.int64)
+    keys[request[order], place] = catalogue.keys_of_hashes(hashes[order])
+    event_times[request[order], place] = times[order]
+    return {export.EVENTS: keys, export.EVENT_TIMES: event_times}
+
+
+def _listed(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Row and value of each element of a list column."""
+    lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    return np.repeat(np.arange(len(column)), lengths), column.flatten().to_numpy()
+
+
+def _mixed(row: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """One number for each pair of a row and a 64-bit hash."""
+    return row.astype(np.uint64) * _MULTIPLIER + hashes.view(np.uint64)
+
+
+def _feature(column: pa.Array) -> np.ndarray:
+    """The one value of each row [D]; where it is missing, what a caller gives for that."""
+    is_text = pa.types.is_large_binary(column.type.value_type)
+    missing = b"" if is_text else -1
+    return np.array([values[0] if values else missing for values in column.to_pylist()])

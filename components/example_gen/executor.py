@@ -25,7 +25,7 @@ from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT, SPLIT
 
 EXAMPLES = "examples"
 
-_BYTES_PER_ROW = 20
+_BYTES_PER_EVENT = 20
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -82,7 +82,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     ) -> collections.Counter[str]:
         blocks = tables.raw.event_blocks()
         event_bytes = sum(block.stop - block.start for block in blocks)
-        shards = max(1, round(event_bytes / (_BYTES_PER_ROW * ingest.ROWS_PER_SHARD)))
+        rows_per_shard = ingest.rows_per_shard(spec.history_length)
+        shards = max(1, round(event_bytes / (_BYTES_PER_EVENT * rows_per_shard)))
         bounds = None
         if spec.method == "temporal":
             bounds = self._time_bounds(tables, blocks, spec, examples_uri)

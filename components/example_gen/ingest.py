@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import apache_beam as beam
 import numpy as np
@@ -19,15 +19,26 @@ import pyarrow.compute as pc
 from components.datasets.definition import DatasetDefinition
 from components.datasets.errors import DataError
 from components.datasets.raw import EventBlock, RawDataset
-from components.example_gen import splits
+from components.example_gen import histories, splits
 from components.example_gen.catalogue import Catalogue
 from components.examples import parquet
-from components.examples.columns import SEEN_CANDIDATES
-from components.examples.hashing import candidate_hash, stable_hash
+from components.examples.columns import CANDIDATE_ALIASES, MADE_COLUMNS
+from components.examples.hashing import stable_hash
 
-# Rows of a shard are held in memory at once: about 300 bytes each while they are joined.
-ROWS_PER_SHARD = 250_000
+# Rows of a shard are held in memory at once: about 300 bytes each while they are joined, and a
+# candidate and a time for each event in their history.
+_BYTES_PER_SHARD = 75_000_000
+_BYTES_PER_ROW = 300
+_BYTES_PER_HISTORY_EVENT = 16
+# Where histories may be long, most are not; and many small files are slow to read.
+_LEAST_ROWS_PER_SHARD = 20_000
 ERRORS = "errors"
+
+
+def rows_per_shard(history_length: int) -> int:
+    """Number of rows of a shard that fits in memory if every history is of that length."""
+    bytes_per_row = _BYTES_PER_ROW + _BYTES_PER_HISTORY_EVENT * history_length
+    return max(_BYTES_PER_SHARD // bytes_per_row, _LEAST_ROWS_PER_SHARD)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +87,11 @@ class DealIntoShards(beam.DoFn):
         """Yields one batch for each shard that has rows in it."""
         hashes = _hashes(parquet.column(batch, self._query_id))
         shard_of_row = (hashes % np.uint64(self._shards)).astype(np.int64)
-        for shard in np.unique(shard_of_row):
+        by_shard = np.argsort(shard_of_row, kind="stable")
+        shards, first = np.unique(shard_of_row[by_shard], return_index=True)
+        for shard, rows in zip(shards, np.split(by_shard, first[1:]), strict=True):
             # `take` copies: a slice would carry the whole batch through the shuffle.
-            yield int(shard), batch.take(pa.array(np.flatnonzero(shard_of_row == shard)))
+            yield int(shard), batch.take(pa.array(rows))
 
 
 class WriteShard(beam.DoFn):
@@ -103,28 +116,27 @@ class WriteShard(beam.DoFn):
     ) -> Iterator[collections.Counter[str]]:
         """Writes one file per split that has rows; yields the counts of the shard."""
         shard, batches = element
-        events = _sorted_events(pa.Table.from_batches(list(batches)), self._tables.definition)
-        codes, repeated = self._assign(events)
+        definition = self._tables.definition
+        events = _sorted_events(pa.Table.from_batches(list(batches)), definition)
+        queries = _hashes(events.column(definition.query_id))
+        keys = _hashes(_candidate_keys(events, self._tables))
+        times = events.column(definition.event_time).to_numpy()
+        codes = self._assign(queries, keys, times)
+        pairs = np.stack([queries, keys], axis=1)
         counts = collections.Counter(
-            repeated_events=repeated,
-            queries=int(pc.count_distinct(events.column(0)).as_py()),
+            repeated_events=len(pairs) - len(np.unique(pairs, axis=0)),
+            queries=len(np.unique(queries)),
         )
+        hashed = histories.SortedEvents(queries, keys.view(np.int64), times, codes)
         examples = join_features(events, self._tables)
-        examples = examples.set_column(
-            examples.column_names.index(SEEN_CANDIDATES),
-            SEEN_CANDIDATES,
-            seen_candidates(
-                queries=events.column(self._tables.definition.query_id),
-                keys=_candidate_keys(events, self._tables),
-                codes=codes,
-            ),
-        )
         for code, name in enumerate(splits.SPLIT_NAMES):
             rows = np.flatnonzero(codes == code)
             counts[f"rows_{name}"] = len(rows)
             if len(rows):
+                # Here, so that no more than the lists of one split are in memory.
+                lists = histories.list_columns(hashed, code, self._spec)
                 parquet.write_shard(
-                    examples.take(pa.array(rows)),
+                    _with_columns(examples.take(pa.array(rows)), lists),
                     parquet.split_folder(self._examples_uri, name),
                     shard,
                     self._shards,
@@ -132,19 +144,14 @@ class WriteShard(beam.DoFn):
                 )
         yield counts
 
-    def _assign(self, events: pa.Table) -> tuple[np.ndarray, int]:
-        definition = self._tables.definition
-        queries = _hashes(events.column(definition.query_id))
-        keys = _hashes(_candidate_keys(events, self._tables))
-        pairs = np.stack([queries, keys], axis=1)
-        repeated = len(pairs) - len(np.unique(pairs, axis=0))
+    def _assign(self, queries: np.ndarray, keys: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Split codes [n], int8, of sorted events."""
         if self._spec.method == "random":
-            return splits.assign_random(queries, keys, self._spec), repeated
+            return splits.assign_random(queries, keys, self._spec)
         if self._spec.method == "temporal":
             assert self._bounds is not None
-            times = events.column(definition.event_time).to_numpy()
-            return splits.assign_temporal(times, self._bounds), repeated
-        return splits.assign_last(queries), repeated
+            return splits.assign_temporal(times, self._bounds)
+        return splits.assign_last(queries, self._spec)
 
 
 class CountTimes(beam.DoFn):
@@ -181,7 +188,8 @@ def sum_counts(counters: Iterable[collections.Counter[str]]) -> collections.Coun
 def join_features(events: pa.Table, tables: Tables) -> pa.Table:
     """Adds the features of query and candidate to events, as columns of an Examples artifact.
 
-    Columns stand in the order of `example_columns`; a feature that the layout lacks is missing.
+    Columns stand in the order of `example_columns`; a feature that the layout lacks is missing, and
+    so are `MADE_COLUMNS`.
     """
     definition = tables.definition
     row = tables.catalogue.row_numbers(parquet.one_chunk(events.column(definition.candidate_id)))
@@ -200,7 +208,7 @@ def join_features(events: pa.Table, tables: Tables) -> pa.Table:
                 columns[name] = parquet.missing_column(column_type, len(events))
                 continue
             column = tables.queries.column(name).take(query_row)
-        elif name == SEEN_CANDIDATES:
+        elif name in MADE_COLUMNS:
             columns[name] = parquet.missing_column(column_type, len(events))
             continue
         else:
@@ -236,43 +244,16 @@ def example_columns(definition: DatasetDefinition) -> dict[str, pa.DataType]:
         *definition.candidate_schema(),
     ]
     columns = {field.name: field.type for field in fields}
-    columns[SEEN_CANDIDATES] = pa.list_(pa.int64())
+    columns |= dict.fromkeys(MADE_COLUMNS, pa.list_(pa.int64()))
+    columns[CANDIDATE_ALIASES] = pa.list_(pa.string())
     return dict(sorted(columns.items()))
 
 
-def seen_candidates(
-    queries: pa.ChunkedArray, keys: pa.ChunkedArray, codes: np.ndarray
-) -> pa.LargeListArray:
-    """For each eval event, the distinct candidates of its query's train events.
-
-    Args:
-        queries: Query of each event [n], string; the events of one query are adjacent.
-        keys: Candidate key of each event [n], string.
-        codes: Split code of each event [n], int8.
-
-    Returns:
-        Lists [n] of `candidate_hash`; null for other events, which have no use for them.
-    """
-    encoded = parquet.one_chunk(keys).dictionary_encode()
-    key = encoded.indices.to_numpy().astype(np.int64)
-    query = np.cumsum(np.append(0, _changes(parquet.one_chunk(queries)))) if len(codes) else key
-    number_of_keys = max(len(encoded.dictionary), 1)
-    pairs = np.unique((query * number_of_keys + key)[codes == splits.TRAIN])
-    start, stop = (np.searchsorted(pairs, bound * number_of_keys) for bound in (query, query + 1))
-    lengths = np.where(codes == splits.EVAL, stop - start, 0)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    positions = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], lengths)
-    hashes = candidate_hash(encoded.dictionary.to_numpy(zero_copy_only=False))
-    return pa.LargeListArray.from_arrays(
-        pa.array(offsets, mask=np.append(codes != splits.EVAL, False)),
-        pa.array(hashes[(pairs % number_of_keys)[positions]], pa.int64()),
-    )
-
-
-def _changes(column: pa.Array) -> np.ndarray:
-    """Whether each element but the first differs from the one before it [n - 1]."""
-    codes = column.dictionary_encode().indices.to_numpy()
-    return codes[1:] != codes[:-1]
+def _with_columns(table: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:
+    """The table with some of its columns replaced."""
+    for name, column in columns.items():
+        table = table.set_column(table.column_names.index(name), name, column)
+    return table
 
 
 def _sorted_events(events: pa.Table, definition: DatasetDefinition) -> pa.Table:

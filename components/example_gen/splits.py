@@ -2,7 +2,9 @@
 
 `random`: a hash of (seed, query, candidate key) draws the split, so a repeated event can never
 stand on both sides. `temporal`: the latest events in global time are eval, those just before valid.
-`last`: each query's last event is eval, the one before it valid.
+`last`: each query's last events are eval; for a share of the queries, drawn by a hash of (seed,
+query), the event just before those is valid. Not for all: no eval row has a valid event in its
+history, where the event just before it would tell the most.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 TRAIN, VALID, EVAL = 0, 1, 2
 SPLIT_NAMES = ("train", "valid", "eval")
 METHODS = ("random", "temporal", "last")
+HISTORIES = ("train", "rolling")
 
 _UNIT = float(2**64)
 
@@ -25,15 +28,25 @@ class SplitSpec:
 
     Attributes:
         method: One of `METHODS`.
-        seed: Seed of the `random` method.
+        seed: Seed of whatever is drawn, which is nothing under `temporal`.
         eval_fraction: Share of events in eval; unused by `last`.
-        valid_fraction: Share of the events outside eval that are valid; unused by `last`.
+        valid_fraction: Share of the events outside eval that are valid; under `last`, share of the
+            queries that have a valid event.
+        history: One of `HISTORIES`: which earlier events of its query a valid or eval row knows.
+            `train`: those of train. `rolling`: those of its own split too. A train row knows those
+            of train only.
+        history_length: Most events in a history; the latest are kept.
+        eval_events: Last events of each query that are eval under `last`; a query with fewer has
+            all of them in eval.
     """
 
     method: str = "random"
     seed: int = 42
     eval_fraction: float = 0.2
     valid_fraction: float = 0.1
+    history: str = "train"
+    history_length: int = 512
+    eval_events: int = 1
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -41,6 +54,11 @@ class SplitSpec:
         for name in ("eval_fraction", "valid_fraction"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, not between 0 and 1")
+        if self.history not in HISTORIES:
+            raise ValueError(f"history {self.history!r} is not one of {', '.join(HISTORIES)}")
+        for name in ("history_length", "eval_events"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, not at least 1")
 
     def to_json(self) -> str:
         """The spec as JSON with sorted keys: equal specs give equal text."""
@@ -95,10 +113,9 @@ def assign_random(queries: np.ndarray, candidates: np.ndarray, spec: SplitSpec) 
         Split codes [n], int8.
     """
     with np.errstate(over="ignore"):
-        seed = _mix(np.array(spec.seed, np.uint64) + np.uint64(0x9E3779B97F4A7C15))
-        pair = _mix(_mix(queries ^ seed) + candidates)
+        pair = _mix(_seeded(queries, spec) + candidates)
         in_eval = _mix(pair) / _UNIT < spec.eval_fraction
-        in_valid = _mix(pair ^ np.uint64(0xD1B54A32D192ED03)) / _UNIT < spec.valid_fraction
+        in_valid = _draw_valid(pair, spec)
     return np.where(in_eval, EVAL, np.where(in_valid, VALID, TRAIN)).astype(np.int8)
 
 
@@ -108,23 +125,38 @@ def assign_temporal(times: np.ndarray, bounds: TimeBounds) -> np.ndarray:
     return np.where(times >= bounds.eval_from, EVAL, codes).astype(np.int8)
 
 
-def assign_last(query_codes: np.ndarray) -> np.ndarray:
-    """Split codes [n], int8, of events sorted by query and then by time.
+def assign_last(queries: np.ndarray, spec: SplitSpec) -> np.ndarray:
+    """Gives the last events of each query to eval, and of some queries the one before to valid.
 
     Args:
-        query_codes: One integer per event [n], equal for the events of one query.
+        queries: Hashes of the queries [n], uint64, of events sorted by query and then by time.
+        spec: The split.
+
+    Returns:
+        Split codes [n], int8.
     """
-    n = len(query_codes)
-    codes = np.zeros(n, np.int8)
-    if n == 0:
-        return codes
-    is_last = np.append(query_codes[1:] != query_codes[:-1], True)
-    codes[is_last] = EVAL
-    before_last = np.flatnonzero(is_last) - 1
-    same_query = before_last[before_last >= 0]
-    same_query = same_query[query_codes[same_query] == query_codes[same_query + 1]]
-    codes[same_query] = VALID
-    return codes
+    before_eval = _has_later(queries, spec.eval_events)
+    just_before = before_eval & ~_has_later(queries, spec.eval_events + 1)
+    with np.errstate(over="ignore"):
+        in_valid = just_before & _draw_valid(_seeded(queries, spec), spec)
+    return np.where(before_eval, np.where(in_valid, VALID, TRAIN), EVAL).astype(np.int8)
+
+
+def _has_later(queries: np.ndarray, events: int) -> np.ndarray:
+    """Whether each event is followed by that many of its query [n]; those of one are adjacent."""
+    followed = queries[events:] == queries[: max(len(queries) - events, 0)]
+    return np.append(followed, np.zeros(len(queries) - len(followed), bool))
+
+
+def _seeded(queries: np.ndarray, spec: SplitSpec) -> np.ndarray:
+    """Hashes of (seed, query) [n], uint64."""
+    seed = _mix(np.array(spec.seed, np.uint64) + np.uint64(0x9E3779B97F4A7C15))
+    return _mix(queries ^ seed)
+
+
+def _draw_valid(hashes: np.ndarray, spec: SplitSpec) -> np.ndarray:
+    """Draws a share `valid_fraction` of the hashes [n], independent of what they draw elsewhere."""
+    return _mix(hashes ^ np.uint64(0xD1B54A32D192ED03)) / _UNIT < spec.valid_fraction
 
 
 def _mix(values: np.ndarray) -> np.ndarray:

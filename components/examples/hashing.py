@@ -19,7 +19,7 @@ def stable_hash(strings: np.ndarray) -> np.ndarray:
 
 
 def candidate_hash(keys: np.ndarray) -> np.ndarray:
-    """The form in which Examples list candidates [n], int64, see `SEEN_CANDIDATES`.
+    """The form in which Examples list candidates [n], int64, such as in `HISTORY`.
 
     Args:
         keys: Candidate keys [n], str or bytes objects.

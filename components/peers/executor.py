@@ -8,9 +8,9 @@ import numpy as np
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 
-from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY
+from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY, SESSION_KNN
+from components.serving.query_events import QueryEvents
 from components.serving.scorers import Scorer
-from components.serving.seen import SeenCandidates
 from components.serving.train_data import TrainData
 
 
@@ -25,18 +25,18 @@ class Executor(base_executor.BaseExecutor):
     ) -> None:
         """Writes the SavedModel."""
         self._log_startup(input_dict, output_dict, exec_properties)
-        data = TrainData.read(input_dict)
+        data = TrainData.read(input_dict, with_history=False)
         counts = np.bincount(data.train_split.candidate, minlength=len(data.candidates))
         model = artifact_utils.get_single_instance(output_dict[standard_component_specs.MODEL_KEY])
-        data.save_model(train(exec_properties["peer"], data.seen, counts), model)
+        data.save_model(train(exec_properties["peer"], data.events, counts), model)
 
 
-def train(peer: str, seen: SeenCandidates, counts: np.ndarray) -> Scorer:
+def train(peer: str, events: QueryEvents, counts: np.ndarray) -> Scorer:
     """Trains the named peer.
 
     Args:
         peer: One of `components.peers.names.PEERS`.
-        seen: Who saw what in train.
+        events: What is known of each query.
         counts: Train events of each candidate [N].
 
     Raises:
@@ -46,13 +46,17 @@ def train(peer: str, seen: SeenCandidates, counts: np.ndarray) -> Scorer:
     if peer == POPULARITY:
         from components.peers import popularity
 
-        return popularity.train(counts, queries=len(seen.splits) - 1)
+        return popularity.train(counts, queries=events.queries)
     if peer == ITEM_KNN:
         from components.peers import item_knn
 
-        return item_knn.train(seen, counts)
+        return item_knn.train(events, counts)
+    if peer == SESSION_KNN:
+        from components.peers import session_knn
+
+        return session_knn.train(events, counts)
     if peer == IMPLICIT_ALS:
         from components.peers import implicit_als
 
-        return implicit_als.train(seen, counts)
+        return implicit_als.train(events, counts)
     raise ValueError(f"there is no peer {peer!r}")

@@ -10,8 +10,8 @@ import numpy as np
 import threadpoolctl
 from implicit.cpu.als import AlternatingLeastSquares
 
+from components.serving.query_events import QueryEvents
 from components.serving.scorers import DotProductScorer
-from components.serving.seen import SeenCandidates
 
 # Chosen on the valid split of MovieLens 100K, see docs/evaluation.md.
 FACTORS = 64
@@ -21,11 +21,11 @@ ITERATIONS = 15
 SEED = 42
 
 
-def train(seen: SeenCandidates, counts: np.ndarray) -> DotProductScorer:
+def train(events: QueryEvents, counts: np.ndarray) -> DotProductScorer:
     """Factorises who saw what.
 
     Args:
-        seen: Who saw what in train.
+        events: What is known of each query.
         counts: Train events of each candidate [N].
     """
     # Its own threads and those of BLAS would wait for each other.
@@ -37,5 +37,5 @@ def train(seen: SeenCandidates, counts: np.ndarray) -> DotProductScorer:
             iterations=ITERATIONS,
             random_state=SEED,
         )
-        model.fit(seen.matrix(len(counts)), show_progress=False)
+        model.fit(events.matrix(len(counts)), show_progress=False)
     return DotProductScorer(model.user_factors, model.item_factors, counts)

@@ -12,8 +12,8 @@ import itertools
 import numpy as np
 import scipy.sparse
 
+from components.serving.query_events import QueryEvents
 from components.serving.scorers import NeighbourScorer
-from components.serving.seen import SeenCandidates
 
 # Chosen on the valid split of MovieLens 100K, see docs/evaluation.md.
 NEIGHBOURS = 100
@@ -21,15 +21,15 @@ NEIGHBOURS = 100
 _CANDIDATES_AT_ONCE = 256
 
 
-def train(seen: SeenCandidates, counts: np.ndarray) -> NeighbourScorer:
+def train(events: QueryEvents, counts: np.ndarray) -> NeighbourScorer:
     """Finds the nearest neighbours of each candidate.
 
     Args:
-        seen: Who saw what in train.
+        events: What is known of each query.
         counts: Train events of each candidate [N].
     """
-    neighbours, similarities = nearest(seen.matrix(len(counts)), NEIGHBOURS)
-    return NeighbourScorer(seen, neighbours, similarities, counts)
+    neighbours, similarities = nearest(events.matrix(len(counts)), NEIGHBOURS)
+    return NeighbourScorer(neighbours, similarities, counts)
 
 
 def nearest(events: scipy.sparse.csr_matrix, neighbours: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,10 +10,11 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import path_utils
 
 from components.datasets.definition import DatasetDefinition
+from components.example_gen.splits import SplitSpec
 from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT, INTERFACE, SPLIT
 from components.serving import export
+from components.serving.query_events import QueryEvents
 from components.serving.scorers import Scorer
-from components.serving.seen import SeenCandidates
 from components.transform import preprocessing, reading
 
 
@@ -27,7 +28,7 @@ class TrainData:
         definition: The dataset's definition.
         candidates: The catalogue.
         train_split: Positive pairs of the train split.
-        seen: Who saw what in train.
+        events: What is known of each query: its events in the train split.
     """
 
     examples: Any
@@ -35,11 +36,16 @@ class TrainData:
     definition: DatasetDefinition
     candidates: reading.CandidateTable
     train_split: reading.Interactions
-    seen: SeenCandidates
+    events: QueryEvents
 
     @classmethod
-    def read(cls, input_dict: dict[str, list[Any]]) -> TrainData:
-        """Reads the inputs `examples`, `candidates` and `transform_graph` of a component."""
+    def read(cls, input_dict: dict[str, list[Any]], with_history: bool) -> TrainData:
+        """Reads the inputs `examples`, `candidates` and `transform_graph` of a component.
+
+        Args:
+            input_dict: The component's inputs.
+            with_history: Whether to read what is known before each event; it is most of the data.
+        """
         examples = artifact_utils.get_single_instance(
             input_dict[standard_component_specs.EXAMPLES_KEY]
         )
@@ -52,21 +58,19 @@ class TrainData:
             preprocessing.QUERY_VOCABULARY
         )
         candidates = reading.load_candidates(catalogue, CANDIDATES_SPLIT, graph, definition)
-        train_split = reading.load_interactions(examples.uri, "train", graph, definition)
-        seen = SeenCandidates.in_train(train_split, queries, len(candidates))
-        return cls(examples, graph, definition, candidates, train_split, seen)
-
-    @property
-    def queries(self) -> int:
-        """Size of the query vocabulary."""
-        return len(self.seen.splits) - 1
+        train_split = reading.load_interactions(
+            examples.uri, "train", graph, definition, candidates, with_history
+        )
+        events = QueryEvents.in_train(train_split, queries)
+        return cls(examples, graph, definition, candidates, train_split, events)
 
     def save_model(self, scorer: Scorer, model: Any) -> None:
         """Writes the SavedModel of a scorer, and marks the Model artifact with its kind."""
         export.save(
             scorer,
             self.candidates,
-            self.seen,
+            self.events,
+            SplitSpec.from_json(self.examples.get_string_custom_property(SPLIT)).history_length,
             self.transform_graph,
             self.definition,
             path_utils.serving_model_dir(model.uri),

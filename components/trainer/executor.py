@@ -13,7 +13,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from components.serving.train_data import TrainData
 from components.trainer import index, training
 from components.trainer.hyperparameters import Hyperparameters
-from components.transform import reading
+from components.transform import preprocessing, reading
 
 TRAINING_CURVE = "training_curve.json"
 
@@ -33,25 +33,34 @@ class Executor(base_executor.BaseExecutor):
         model_run = artifact_utils.get_single_uri(
             output_dict[standard_component_specs.MODEL_RUN_KEY]
         )
-        data = TrainData.read(input_dict)
+        data = TrainData.read(input_dict, with_history=True)
         valid_split = reading.load_interactions(
-            data.examples.uri, "valid", data.transform_graph, data.definition
+            data.examples.uri,
+            "valid",
+            data.transform_graph,
+            data.definition,
+            data.candidates,
+            with_history=True,
         )
+        hyperparameters = Hyperparameters.from_json(exec_properties["hyperparameters"])
         fitted = training.train(
             data.train_split,
             valid_split,
             data.candidates,
-            data.seen,
-            data.queries,
-            Hyperparameters.from_json(exec_properties["hyperparameters"]),
+            data.events,
+            preprocessing.query_feature_widths(),
+            hyperparameters,
             model_run,
         )
-        data.save_model(index.build_scorer(fitted, data.queries), model)
+        scorer = index.build_scorer(
+            fitted, data.events.queries, hyperparameters, data.definition.context_features()
+        )
+        data.save_model(scorer, model)
 
         with fileio.open(os.path.join(model_run, TRAINING_CURVE), "w") as stream:
             stream.write(json.dumps(fitted.history, indent=1))
         valid = fitted.history[training.VALID_METRIC]
         model.set_int_custom_property("epochs", len(valid))
-        model.set_int_custom_property("queries", data.queries)
+        model.set_int_custom_property("queries", data.events.queries)
         model.set_int_custom_property("candidates", len(data.candidates))
         model.set_string_custom_property(training.VALID_METRIC, f"{max(valid):.6f}")

@@ -6,6 +6,8 @@ import dataclasses
 import json
 
 OPTIMIZERS = ("adagrad", "adam")
+SOFTMAXES = ("auto", "full", "in_batch")
+HISTORIES = ("none", "earlier", "all")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,45 +16,99 @@ class Hyperparameters:
 
     Attributes:
         embedding_dimension: Width of both towers' output, without the bias coordinate.
-        optimizer: One of `OPTIMIZERS`.
-        learning_rate: Peak learning rate. The loss is a mean over the batch times its size (a sum,
-            as `tfrs.tasks.Retrieval` has it), so the best rate depends on `batch_size`.
-        batch_size: Positive pairs per step.
-        epochs: Most passes over the train split.
-        patience: Epochs without a better valid metric until training stops; 0 never stops early.
+        query_id: Let the query tower read who asks: a vector per query of the train split.
+        history: Which events of the query its tower sums up, whatever their order: `none`;
+            `earlier`, those strictly before the request; or `all` of the train split, which for an
+            event in the middle of it includes later ones.
+        session_decays: Seconds after which an event before the request counts exp(-1) of what it
+            counted at first, one channel each; empty for a tower that does not read the time.
+        session_length: Most recent events that the session channels read.
+        query_features: Let the query tower read the query's labels and buckets, which a request
+            then has to bring.
+        candidate_bias: Give each candidate a learned bias, started at its log popularity.
+        candidate_features: Let the candidate tower read the candidate's labels and buckets.
+        popularity_days: The bias starts at the popularity among train events weighted by
+            exp(-age / popularity_days), where age is up to the last of them; 0 weights all alike.
+        softmax: `full` for the exact softmax over the catalogue, `in_batch` for the candidates of
+            the batch, `auto` for the former in catalogues of up to `model.MOST_FOR_FULL_SOFTMAX`.
         logq_correction: Subtract the log of each in-batch candidate's sampling probability from its
             logit (Yi et al. 2019, "Sampling-bias-corrected neural modeling") and mask accidental
             hits: other pairs of the batch that have the same candidate.
-        candidate_bias: Give each candidate a learned bias, started at its log popularity.
-        candidate_features: Let the candidate tower read the candidate's labels and buckets.
+        mask_seen: Leave what the query saw in train out of the softmax, as serving does.
+        optimizer: One of `OPTIMIZERS`.
+        learning_rate: Peak learning rate. The loss is a mean over the batch times its size (a sum,
+            as `tfrs.tasks.Retrieval` has it), so the best rate depends on `batch_size`.
+        warmup_steps: Steps over which `adam` rises to the peak.
+        batch_size: Positive pairs per step.
+        epochs: Most passes over the train split.
+        patience: Epochs without a better valid metric until training stops; 0 never stops early.
+        history_dropout: Share of the history left out in training.
+        session_dropout: Share of the events of the session channels left out in training.
         query_dropout: Share of the query tower's output dropped in training.
+        returning_share: Share of the training examples whose query comes as a visitor who returns
+            long after: with all its other train events, and none of them recent.
         seed: Seed of initial weights, shuffling and dropout.
     """
 
     embedding_dimension: int = 64
-    optimizer: str = "adam"
-    learning_rate: float = 0.005
-    batch_size: int = 512
-    epochs: int = 5
-    patience: int = 2
-    logq_correction: bool = True
+    query_id: bool = False
+    history: str = "earlier"
+    session_decays: tuple[float, ...] = (10.0, 60.0, 600.0, 7200.0, 86400.0, 2592000.0)
+    session_length: int = 32
+    query_features: bool = False
     candidate_bias: bool = True
     candidate_features: bool = True
-    query_dropout: float = 0.4
+    popularity_days: float = 0.0
+    softmax: str = "auto"
+    logq_correction: bool = True
+    mask_seen: bool = True
+    optimizer: str = "adam"
+    learning_rate: float = 0.003
+    warmup_steps: int = 100
+    batch_size: int = 512
+    epochs: int = 8
+    patience: int = 2
+    history_dropout: float = 0.3
+    session_dropout: float = 0.2
+    query_dropout: float = 0.5
+    returning_share: float = 0.2
     seed: int = 42
 
     def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"optimizer {self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
-        for name in ("embedding_dimension", "batch_size", "epochs"):
+        for name, known in (
+            ("optimizer", OPTIMIZERS),
+            ("softmax", SOFTMAXES),
+            ("history", HISTORIES),
+        ):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} {getattr(self, name)!r} is not one of {', '.join(known)}")
+        for name in ("embedding_dimension", "session_length", "batch_size", "epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, not at least 1")
+        for name in ("history_dropout", "session_dropout", "query_dropout", "returning_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, not in [0, 1)")
+        for name in ("warmup_steps", "patience", "popularity_days"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, not at least 0")
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate is {self.learning_rate}, not above 0")
-        if not 0 <= self.query_dropout < 1:
-            raise ValueError(f"query_dropout is {self.query_dropout}, not in [0, 1)")
-        if self.patience < 0:
-            raise ValueError(f"patience is {self.patience}, not at least 0")
+        if any(decay <= 0 for decay in self.session_decays):
+            raise ValueError(f"session_decays are {self.session_decays}, not all above 0")
+        if self.session_decays and self.history == "none":
+            raise ValueError("session_decays need a history that is not 'none'")
+        if self.history == "none" and not self.query_id and not self.query_features:
+            raise ValueError("the query tower reads nothing: neither query_id nor a history")
+
+    @property
+    def reads_events(self) -> bool:
+        """Whether the query tower reads events, and not who asks alone."""
+        return self.history != "none" or self.query_features
+
+    @property
+    def reads_time(self) -> bool:
+        """Whether what the query tower gives depends on when it is asked."""
+        return self.history == "earlier" or bool(self.session_decays)
 
     def to_json(self) -> str:
         """The hyperparameters as JSON with sorted keys."""
@@ -61,4 +117,5 @@ class Hyperparameters:
     @classmethod
     def from_json(cls, text: str) -> Hyperparameters:
         """Inverse of `to_json`."""
-        return cls(**json.loads(text))
+        values = json.loads(text)
+        return cls(**{**values, "session_decays": tuple(values["session_decays"])})

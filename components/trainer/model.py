@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+from components.serving.context import QueryContext
+from components.trainer.candidate_tower import CandidateTower
 from components.trainer.hyperparameters import Hyperparameters
-from components.trainer.towers import CandidateTower, QueryTower
+from components.trainer.query_tower import QueryTower
 
-Batch = tuple[tf.Tensor, tf.Tensor]
+# Catalogues above it are sampled where the softmax is `auto`: a step then costs too much.
+MOST_FOR_FULL_SOFTMAX = 20_000
 
 # The task's own code needs autograph (it takes `len` of a tensor); Keras' code around it does not,
 # and converting that too costs more than a whole short training on TF 2.16.
 _call_task = tf.autograph.to_graph(tfrs.tasks.Retrieval.call, recursive=False)
+
+
+class Batch(NamedTuple):
+    """B positive pairs.
+
+    Attributes:
+        context: What is known when each happens; what is seen are all other train events.
+        candidate: Positions of the candidates [B], int64.
+    """
+
+    context: QueryContext
+    candidate: tf.Tensor
 
 
 class TwoTowerModel(tfrs.Model):
@@ -23,8 +39,11 @@ class TwoTowerModel(tfrs.Model):
 
     Args:
         queries: Size of the query vocabulary.
-        counts: Train events of each candidate [candidates], int64.
-        features: Transformed features of the catalogue, see `CandidateTower`.
+        counts: Train events of each candidate [N], int64.
+        popularity: Share of each candidate in the train events [N], none of them zero, which
+            starts the bias.
+        candidate_features: Transformed features of the catalogue, see `CandidateTower`.
+        feature_widths: See `QueryTower`.
         hyperparameters: Of the model.
     """
 
@@ -32,33 +51,92 @@ class TwoTowerModel(tfrs.Model):
         self,
         queries: int,
         counts: np.ndarray,
-        features: dict[str, np.ndarray],
+        popularity: np.ndarray,
+        candidate_features: dict[str, np.ndarray],
+        feature_widths: dict[str, int],
         hyperparameters: Hyperparameters,
     ) -> None:
         super().__init__(name="two_tower_model")
         self._hyperparameters = hyperparameters
+        self._candidates = len(counts)
+        is_small = len(counts) <= MOST_FOR_FULL_SOFTMAX
+        self.softmax = hyperparameters.softmax
+        if self.softmax == "auto":
+            self.softmax = "full" if is_small else "in_batch"
         self._sampling_probability = tf.constant((counts + 1) / (counts + 1).sum(), tf.float32)
-        self.query_tower = QueryTower(queries, hyperparameters)
-        self.candidate_tower = CandidateTower(counts, features, hyperparameters)
-        self.task = tfrs.tasks.Retrieval(remove_accidental_hits=hyperparameters.logq_correction)
+        self.query_tower = QueryTower(
+            queries, len(counts), feature_widths, hyperparameters, sparse_gradients=not is_small
+        )
+        self.candidate_tower = CandidateTower(popularity, candidate_features, hyperparameters)
+        self.task = tfrs.tasks.Retrieval(
+            remove_accidental_hits=self.softmax == "in_batch" and hyperparameters.logq_correction
+        )
 
     def compute_loss(self, inputs: Batch, training: bool = False) -> tf.Tensor:
         """Softmax cross-entropy of a batch of positive pairs, summed over the batch.
 
         Args:
-            inputs: Positions of queries [B] and of their candidates [B], int64.
+            inputs: The pairs.
             training: Whether to drop out.
 
         Returns:
             Scalar loss.
         """
-        query, candidate = inputs
-        query_vectors = self.query_tower(query)
-        if training and self._hyperparameters.query_dropout:
-            query_vectors = self._drop_out(query_vectors)
-        probability = None
+        context, candidate = inputs
+        seed = None
+        if training:
+            # Stateless: equal seeds must give equal models.
+            step = tf.cast(self.optimizer.iterations, tf.int64)
+            seed = tf.stack([tf.constant(self._hyperparameters.seed, tf.int64), step * 3])
+        query_vectors = self.query_tower(context, seed)
+        if self.softmax == "full":
+            return self._full_softmax(query_vectors, context.seen, candidate)
+        return self._in_batch_softmax(query_vectors, context.seen, candidate)
+
+    def _full_softmax(
+        self, query_vectors: tf.Tensor, seen: tf.RaggedTensor, candidate: tf.Tensor
+    ) -> tf.Tensor:
+        """The exact softmax over the catalogue.
+
+        The task takes the positive of each pair first, in the order of the batch, and any other
+        candidates after them; here those are the whole catalogue. Masks leave each pair its own
+        positive of the former, and of the latter all but this one: every candidate once.
+        """
+        row = tf.range(tf.size(candidate, tf.int64))
+        left_out = [(row, candidate)]
+        if self._hyperparameters.mask_seen:
+            left_out.append((seen.value_rowids(), seen.values))
+        shape = tf.stack([tf.size(candidate, tf.int64), self._candidates])
+        own = tf.eye(tf.size(candidate), dtype=tf.bool)
+        mask = tf.concat([own, ~_is_at(left_out, shape)], axis=1)
+        catalogue = self.candidate_tower.catalogue()
+        return _call_task(
+            self.task,
+            query_vectors,
+            tf.concat([tf.gather(catalogue, candidate), catalogue], axis=0),
+            compute_metrics=False,
+            score_mask=mask,
+        )
+
+    def _in_batch_softmax(
+        self, query_vectors: tf.Tensor, seen: tf.RaggedTensor, candidate: tf.Tensor
+    ) -> tf.Tensor:
+        """The softmax over the candidates of the batch, which stand for the catalogue."""
+        probability, mask = None, None
         if self._hyperparameters.logq_correction:
             probability = tf.gather(self._sampling_probability, candidate)
+        if self._hyperparameters.mask_seen:
+            distinct, column = tf.unique(candidate, out_idx=tf.int64)
+            column_of = tf.tensor_scatter_nd_update(
+                tf.fill([self._candidates], tf.constant(-1, tf.int64)), candidate[:, None], column
+            )
+            seen_column = tf.gather(column_of, seen.values)
+            is_here = seen_column >= 0
+            places = [
+                tf.boolean_mask(values, is_here) for values in (seen.value_rowids(), seen_column)
+            ]
+            shape = tf.stack([seen.nrows(), tf.size(distinct, tf.int64)])
+            mask = ~tf.gather(_is_at([tuple(places)], shape), column, axis=1)
         return _call_task(
             self.task,
             query_vectors,
@@ -66,21 +144,8 @@ class TwoTowerModel(tfrs.Model):
             candidate_sampling_probability=probability,
             candidate_ids=candidate,
             compute_metrics=False,
+            score_mask=mask,
         )
-
-    def _drop_out(self, vectors: tf.Tensor) -> tf.Tensor:
-        # Stateless: equal seeds must give equal models, compiled by XLA or not.
-        width = self._hyperparameters.embedding_dimension
-        seed = tf.stack(
-            [
-                tf.constant(self._hyperparameters.seed, tf.int64),
-                tf.cast(self.optimizer.iterations, tf.int64),
-            ]
-        )
-        dropped = tf.nn.experimental.stateless_dropout(
-            vectors[:, :width], self._hyperparameters.query_dropout, seed=seed
-        )
-        return tf.concat([dropped, vectors[:, width:]], axis=1)
 
     def make_train_function(
         self, force: bool = False
@@ -93,3 +158,16 @@ class TwoTowerModel(tfrs.Model):
             step = tf.function(self.train_step, autograph=False)
             self.train_function = lambda iterator: step(next(iterator))
         return self.train_function
+
+
+def _is_at(places: list[tuple[tf.Tensor, tf.Tensor]], shape: tf.Tensor) -> tf.Tensor:
+    """A matrix that is true at some places, bool.
+
+    Args:
+        places: Rows and columns, each [any], int64, of several sets of places.
+        shape: Shape of the matrix [2], int64.
+    """
+    row, column = (tf.concat(parts, axis=0) for parts in zip(*places, strict=True))
+    everywhere = tf.fill([tf.size(row)], True)
+    indices = tf.stack([row, column], axis=1)
+    return tf.tensor_scatter_nd_update(tf.zeros(shape, tf.bool), indices, everywhere)

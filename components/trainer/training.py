@@ -12,13 +12,15 @@ import tf_keras
 from absl import logging
 
 from components.serving import ranking
-from components.serving.seen import SeenCandidates
+from components.serving.query_events import QueryEvents
+from components.trainer.batches import Contexts, training_batches
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.model import TwoTowerModel
 from components.transform.reading import CandidateTable, Interactions
 
 VALID_METRIC = "valid_unseen_top_100_accuracy"
 _VALID_K = 100
+_SECONDS_PER_DAY = 24 * 3600
 _RANKING_BATCH = 2048
 # Of the learning rate at its peak, after a cosine over all epochs.
 _FINAL_LEARNING_RATE = 0.1
@@ -45,8 +47,8 @@ def train(
     train_split: Interactions,
     valid_split: Interactions,
     candidates: CandidateTable,
-    seen: SeenCandidates,
-    queries: int,
+    events: QueryEvents,
+    feature_widths: dict[str, int],
     hyperparameters: Hyperparameters,
     log_folder: str,
 ) -> Training:
@@ -56,27 +58,28 @@ def train(
         train_split: Positive pairs to learn from.
         valid_split: Positive pairs to choose the epoch by.
         candidates: The catalogue.
-        seen: Who saw what in train.
-        queries: Size of the query vocabulary.
+        events: What is known of each query.
+        feature_widths: Number of labels or buckets of each transformed query feature, by name.
         hyperparameters: Of model and training.
         log_folder: Where TensorBoard finds the training curve.
     """
     started = time.monotonic()
     tf_keras.utils.set_random_seed(hyperparameters.seed)
-    tf.config.experimental.enable_op_determinism()
     counts = np.bincount(train_split.candidate, minlength=len(candidates))
-    model = TwoTowerModel(queries, counts, candidates.features, hyperparameters)
+    model = TwoTowerModel(
+        events.queries,
+        counts,
+        start_popularity(train_split, len(candidates), hyperparameters.popularity_days),
+        candidates.features,
+        feature_widths,
+        hyperparameters,
+    )
     batch_size = min(hyperparameters.batch_size, len(train_split))
     steps = len(train_split) // batch_size
     model.compile(optimizer=_optimizer(hyperparameters, steps))
     # With every variable in place the step is traced once instead of twice.
-    nothing = tf.zeros([0], tf.int64)
-    model.query_tower(nothing)
-    model.candidate_tower(nothing)
     model.optimizer.build(model.trainable_variables)
-    callbacks: list[tf_keras.callbacks.Callback] = [
-        ValidAccuracy(valid_split, seen, len(candidates))
-    ]
+    callbacks: list[tf_keras.callbacks.Callback] = [ValidAccuracy(valid_split)]
     if hyperparameters.patience:
         callbacks.append(
             tf_keras.callbacks.EarlyStopping(
@@ -88,7 +91,9 @@ def train(
         )
     callbacks.append(tf_keras.callbacks.TensorBoard(log_folder, write_graph=False))
     history = model.fit(
-        shuffled_batches(train_split, batch_size, hyperparameters.seed),
+        training_batches(
+            train_split, events, batch_size, hyperparameters.returning_share, hyperparameters.seed
+        ),
         epochs=hyperparameters.epochs,
         steps_per_epoch=steps,
         callbacks=callbacks,
@@ -102,29 +107,22 @@ def train(
     )
 
 
-def shuffled_batches(interactions: Interactions, batch_size: int, seed: int) -> tf.data.Dataset:
-    """Endless batches of (query, candidate), each pass in a new order; its remainder is left out.
+def start_popularity(
+    train_split: Interactions, candidates: int, popularity_days: float
+) -> np.ndarray:
+    """Share of each candidate in the train events [N], float64, counting one more of each.
 
-    Whole index batches are shuffled and gathered: a per-element shuffle is many times slower.
+    Args:
+        train_split: The train split.
+        candidates: N.
+        popularity_days: Weight events by exp(-age / popularity_days); 0 weights all alike.
     """
-    query = tf.constant(interactions.query)
-    candidate = tf.constant(interactions.candidate)
-    steps = len(interactions) // batch_size
-
-    def one_pass(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(interactions)), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
-        )
-        return tf.data.Dataset.from_tensor_slices(
-            tf.reshape(order[: steps * batch_size], [steps, batch_size])
-        )
-
-    return (
-        tf.data.Dataset.range(tf.int64.max)
-        .flat_map(one_pass)
-        .map(lambda rows: (tf.gather(query, rows), tf.gather(candidate, rows)))
-        .prefetch(2)
-    )
+    weights = None
+    if popularity_days:
+        age = train_split.time.max() - train_split.time
+        weights = np.exp(-age / (popularity_days * _SECONDS_PER_DAY))
+    counts = np.bincount(train_split.candidate, weights, candidates) + 1
+    return np.asarray(counts / counts.sum(), np.float64)
 
 
 class ValidAccuracy(tf_keras.callbacks.Callback):
@@ -132,37 +130,32 @@ class ValidAccuracy(tf_keras.callbacks.Callback):
 
     Args:
         split: The valid split.
-        seen: Who saw what in train.
-        candidates: Size of the catalogue.
     """
 
-    def __init__(self, split: Interactions, seen: SeenCandidates, candidates: int) -> None:
+    def __init__(self, split: Interactions) -> None:
         super().__init__()
-        self._split = split
-        self._seen = seen
-        self._candidates = tf.range(candidates, dtype=tf.int64)
+        self._size = len(split)
+        self._contexts = Contexts(split)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Adds the metric to the epoch's logs."""
         assert logs is not None
-        vectors = self.model.candidate_tower(self._candidates)
+        vectors = self.model.candidate_tower.catalogue()
         hits, hits_of_all = 0, 0
-        for start in range(0, len(self._split), _RANKING_BATCH):
-            batch = slice(start, start + _RANKING_BATCH)
-            query, distinct = np.unique(self._split.query[batch], return_inverse=True)
-            query_vectors = self.model.query_tower(tf.constant(np.maximum(query, 0)))
-            query_vectors *= (query >= 0)[:, None]
+        for start in range(0, self._size, _RANKING_BATCH):
+            rows = tf.range(start, min(start + _RANKING_BATCH, self._size), dtype=tf.int64)
+            context, candidate = self._contexts.of(rows)
             ranks = ranking.rank_candidates(
-                functools.partial(_scores, query_vectors, vectors),
+                functools.partial(_scores, self.model.query_tower(context), vectors),
                 len(vectors),
-                tf.constant(distinct.ravel()),
-                tf.constant(self._split.candidate[batch]),
-                self._seen.of(query),
+                rows - start,
+                candidate,
+                context.seen,
             )
             hits += _hits(ranks.unseen_rank)
             hits_of_all += _hits(ranks.rank)
-        logs[VALID_METRIC] = hits / len(self._split)
-        logs["valid_top_100_accuracy"] = hits_of_all / len(self._split)
+        logs[VALID_METRIC] = hits / self._size
+        logs["valid_top_100_accuracy"] = hits_of_all / self._size
         logging.info("epoch %d: %s", epoch + 1, {k: round(float(v), 4) for k, v in logs.items()})
 
 
@@ -180,7 +173,13 @@ def _hits(ranks: tf.Tensor) -> int:
 def _optimizer(hyperparameters: Hyperparameters, steps: int) -> tf_keras.optimizers.Optimizer:
     if hyperparameters.optimizer == "adagrad":
         return tf_keras.optimizers.Adagrad(hyperparameters.learning_rate)
+    warmup, peak = hyperparameters.warmup_steps, hyperparameters.learning_rate
+    decay_steps = max(steps * hyperparameters.epochs - warmup, 1)
     schedule = tf_keras.optimizers.schedules.CosineDecay(
-        hyperparameters.learning_rate, steps * hyperparameters.epochs, alpha=_FINAL_LEARNING_RATE
+        peak / warmup if warmup else peak,
+        decay_steps,
+        alpha=_FINAL_LEARNING_RATE,
+        warmup_target=peak if warmup else None,
+        warmup_steps=warmup,
     )
     return tf_keras.optimizers.Adam(schedule)

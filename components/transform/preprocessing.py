@@ -33,9 +33,9 @@ def preprocessing_fn(inputs: Mapping[str, tf.SparseTensor]) -> dict[str, Any]:
 
     Returns:
         `query` int64 [batch] and `candidate` int64 [batch]: positions in their vocabularies, or
-        `UNKNOWN`; and one feature `candidate_<name>` for each candidate feature with labels
-        (multi-hot float32 [batch, labels]) or boundaries (bucket int64 [batch], the last one for
-        "missing").
+        `UNKNOWN`; and one feature `query_<name>` or `candidate_<name>` for each query or candidate
+        feature with labels (multi-hot float32 [batch, labels]) or boundaries (bucket int64 [batch],
+        the last one for "missing").
     """
     candidates = tft.vocabulary(
         inputs[DEFINITION.candidate_key], vocab_filename=CANDIDATE_VOCABULARY
@@ -49,12 +49,24 @@ def preprocessing_fn(inputs: Mapping[str, tf.SparseTensor]) -> dict[str, Any]:
         QUERY: _single(look_up(inputs[DEFINITION.query_id], queries), UNKNOWN),
         CANDIDATE: _single(look_up(inputs[DEFINITION.candidate_key], candidates), UNKNOWN),
     }
-    for name, feature in DEFINITION.candidate_features.items():
-        if feature.labels:
-            outputs[f"{CANDIDATE}_{name}"] = _multi_hot(inputs[name], len(feature.labels))
-        elif feature.boundaries:
-            outputs[f"{CANDIDATE}_{name}"] = _bucket(inputs[name], feature.boundaries)
+    sides = {QUERY: DEFINITION.query_features, CANDIDATE: DEFINITION.candidate_features}
+    for side, features in sides.items():
+        for name, feature in features.items():
+            if feature.labels:
+                outputs[f"{side}_{name}"] = _multi_hot(inputs[name], len(feature.labels))
+            elif feature.boundaries:
+                outputs[f"{side}_{name}"] = _bucket(inputs[name], feature.boundaries)
     return outputs
+
+
+def query_feature_widths() -> dict[str, int]:
+    """Number of labels or buckets of each transformed query feature, by its name."""
+    features = {name: DEFINITION.query_features[name] for name in DEFINITION.context_features()}
+    return {
+        # The last bucket but one ends nowhere, the last one is for missing values.
+        f"{QUERY}_{name}": len(feature.labels) or len(feature.boundaries) + 2
+        for name, feature in features.items()
+    }
 
 
 def _single(column: tf.SparseTensor, missing: int) -> tf.Tensor:

@@ -62,10 +62,27 @@ def test_temporal_shares_with_distinct_times() -> None:
     assert [int(np.sum(codes == code)) for code in (TRAIN, VALID, EVAL)] == [720, 80, 200]
 
 
-def test_last_by_hand() -> None:
-    queries = np.array([4, 4, 4, 9, 2, 2])
-    expected = [TRAIN, VALID, EVAL, EVAL, VALID, EVAL]
-    np.testing.assert_array_equal(splits.assign_last(queries), expected)
+@given(st.lists(st.integers(1, 6), max_size=8), st.integers(1, 4))
+def test_last_takes_the_end_of_each_query(lengths: list[int], eval_events: int) -> None:
+    queries = np.repeat(np.arange(len(lengths), dtype=np.uint64), lengths)
+    spec = SplitSpec(method="last", valid_fraction=1 - 1e-12, eval_events=eval_events)
+    expected = [
+        code
+        for length in lengths
+        for code in ([TRAIN] * length + [VALID] + [EVAL] * eval_events)[-length:]
+    ]
+    np.testing.assert_array_equal(splits.assign_last(queries, spec), expected)
+
+
+def test_last_draws_the_queries_with_a_valid_event() -> None:
+    queries = np.repeat(stable_hash(np.arange(20_000).astype(str).astype(object)), 3)
+    spec = SplitSpec(method="last")
+    codes = splits.assign_last(queries, spec)
+    # Four standard errors of 20,000 draws.
+    assert np.sum(codes == VALID) / 20_000 == pytest.approx(0.1, abs=0.0085)
+    np.testing.assert_array_equal(codes[-3000:], splits.assign_last(queries[-3000:], spec))
+    other = splits.assign_last(queries, SplitSpec(method="last", seed=1))
+    assert not np.array_equal(codes, other)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +91,9 @@ def test_last_by_hand() -> None:
         ({"method": "sideways"}, "sideways"),
         ({"eval_fraction": 1.0}, "eval_fraction"),
         ({"valid_fraction": 0}, "valid_fraction"),
+        ({"history": "all"}, "history 'all'"),
+        ({"history_length": 0}, "history_length is 0"),
+        ({"eval_events": 0}, "eval_events is 0"),
     ],
 )
 def test_bad_spec_names_the_value(arguments: dict[str, object], named: str) -> None:

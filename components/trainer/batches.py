@@ -1,0 +1,108 @@
+"""Training batches: positive pairs with what is known when each of them happens."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from components.serving.context import LONG_AGO, QueryContext
+from components.serving.query_events import QueryEvents
+from components.trainer.model import Batch
+from components.transform.reading import Interactions, Lists
+
+
+class Contexts:
+    """Looks up what is known when the events of a split happen.
+
+    Args:
+        split: The split.
+    """
+
+    def __init__(self, split: Interactions) -> None:
+        self._query = tf.constant(split.query)
+        self._candidate = tf.constant(split.candidate)
+        self._history = split.history.ragged()
+        happened = np.repeat(split.time, np.diff(split.history.splits))
+        ages = (happened - split.history_times.values).astype(np.float32)
+        self._ages = self._history.with_values(tf.constant(ages))
+        self._seen = split.seen.ragged()
+        self._features = {name: tf.constant(values) for name, values in split.features.items()}
+
+    def of(self, rows: tf.Tensor) -> Batch:
+        """Some rows of the split.
+
+        Args:
+            rows: Their numbers [B], int64.
+        """
+        context = QueryContext(
+            query=tf.gather(self._query, rows),
+            history=tf.gather(self._history, rows),
+            ages=tf.gather(self._ages, rows),
+            seen=tf.gather(self._seen, rows),
+            features={name: tf.gather(values, rows) for name, values in self._features.items()},
+        )
+        return Batch(context, tf.gather(self._candidate, rows))
+
+
+def training_batches(
+    train_split: Interactions,
+    events: QueryEvents,
+    batch_size: int,
+    returning_share: float,
+    seed: int,
+) -> tf.data.Dataset:
+    """Endless batches of a train split, each pass in a new order; its remainder is left out.
+
+    Whole index batches are shuffled and gathered: a per-element shuffle is many times slower.
+
+    Args:
+        train_split: The split.
+        events: What is known of each query.
+        batch_size: Pairs per batch.
+        returning_share: Share of the pairs whose query comes long after all its other events.
+        seed: Of the order, and of who returns.
+    """
+    contexts = Contexts(train_split)
+    of_query = Lists(events.candidate, events.splits).ragged()
+    steps = len(train_split) // batch_size
+
+    def one_pass(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(train_split), dtype=tf.int64),
+            seed=tf.stack([tf.constant(seed, tf.int64), epoch]),
+        )
+        return tf.data.Dataset.from_tensor_slices(
+            tf.reshape(order[: steps * batch_size], [steps, batch_size])
+        )
+
+    def batch_of(step: tf.Tensor, rows: tf.Tensor) -> Batch:
+        context, candidate = contexts.of(rows)
+        seen = tf.gather(of_query, context.query)
+        is_other = seen.values != tf.gather(candidate, seen.value_rowids())
+        context = context._replace(seen=tf.ragged.boolean_mask(seen, seen.with_values(is_other)))
+        if returning_share:
+            drawn = tf.random.stateless_uniform(
+                [batch_size], seed=tf.stack([tf.constant(-seed, tf.int64), step])
+            )
+            context = _returning(context, drawn < returning_share)
+        return Batch(context, candidate)
+
+    return (
+        tf.data.Dataset.range(tf.int64.max).flat_map(one_pass).enumerate().map(batch_of).prefetch(2)
+    )
+
+
+def _returning(context: QueryContext, returns: tf.Tensor) -> QueryContext:
+    """Those that return come long after all that they have seen.
+
+    Args:
+        context: B requests.
+        returns: Which of them return [B], bool.
+    """
+    row = tf.range(tf.size(returns, tf.int64))
+    row = tf.where(returns, row + tf.size(returns, tf.int64), row)
+    long_ago = context.seen.with_values(tf.fill(tf.shape(context.seen.values), LONG_AGO))
+    return context._replace(
+        history=tf.gather(tf.concat([context.history, context.seen], axis=0), row),
+        ages=tf.gather(tf.concat([context.ages, long_ago], axis=0), row),
+    )

@@ -1,0 +1,191 @@
+"""The query tower. Shapes: B requests, N candidates, D = embedding_dimension, K session channels.
+
+A channel is a sum over events of the query, of one vector per candidate each: the history channel
+sums all events alike; session channel k weights an event by exp(-age / session_decays[k]), so that
+those with short decays see the sitting that goes on, and the long ones what was liked lately.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from components.serving.context import QueryContext, most_recent
+from components.trainer import initial_weights
+from components.trainer.hyperparameters import Hyperparameters
+from components.transform.preprocessing import UNKNOWN
+
+# Buckets of the age of the latest event: powers of 4 seconds, up to two years.
+_AGE_BUCKETS = 14
+_AGE_BASE = 4.0
+# Buckets of the number of events: powers of 2.
+_SIZE_BUCKETS = 12
+# Weights below it add nothing to a sum that float32 could tell from nothing.
+_LEAST_WEIGHT = 1e-4
+# Added to the number, or the total weight, of events before its square root divides their sum.
+_HISTORY_PRIOR, _SESSION_PRIOR = 1.0, 0.5
+
+
+class QueryTower(tf.Module):
+    """Maps requests to vectors.
+
+    Args:
+        queries: Size of the query vocabulary.
+        candidates: Size of the catalogue.
+        feature_widths: Number of labels or buckets of each transformed query feature, by name.
+        hyperparameters: Of the model.
+        sparse_gradients: Let gradients of tables have only the rows that a batch reads: slower
+            step by step, but the only way where the tables are large.
+    """
+
+    def __init__(
+        self,
+        queries: int,
+        candidates: int,
+        feature_widths: dict[str, int],
+        hyperparameters: Hyperparameters,
+        sparse_gradients: bool = False,
+    ) -> None:
+        super().__init__(name="query_tower")
+        self._hyperparameters = hyperparameters
+        self._queries, self._candidates = queries, candidates
+        self._sparse_gradients = sparse_gradients
+        self._decays = tf.constant(hyperparameters.session_decays, tf.float32)
+        self._feature_widths = feature_widths if hyperparameters.query_features else {}
+        width, seed = hyperparameters.embedding_dimension, hyperparameters.seed
+
+        def embedding(name: str, rows: int) -> tf.Variable:
+            return initial_weights.normal(name, (rows, width), initial_weights.EMBEDDING, seed)
+
+        def zeros(name: str, *shape: int) -> tf.Variable:
+            return tf.Variable(tf.zeros(shape), name=name)
+
+        self.query_embedding = None
+        if hyperparameters.query_id:
+            self.query_embedding = embedding("query_embedding", queries)
+        self.feature_vectors = {
+            name: initial_weights.normal(name, (labels, width), initial_weights.FEATURE, seed)
+            for name, labels in sorted(self._feature_widths.items())
+        }
+        if hyperparameters.history == "none":
+            return
+        channels = 1 + len(hyperparameters.session_decays)
+        self.constant = zeros("constant", width)
+        self.size_vectors = zeros("size_vectors", _SIZE_BUCKETS, width)
+        # One table for all channels, one after the other, so that one product sums them all.
+        self.event_vectors = embedding("event_vectors", channels * candidates)
+        if hyperparameters.session_decays:
+            self.age_vectors = zeros("age_vectors", _AGE_BUCKETS, width)
+            self.channel_scales = tf.Variable(
+                tf.ones([_AGE_BUCKETS, channels]), name="channel_scales"
+            )
+
+    def __call__(self, context: QueryContext, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
+        """Vectors of requests.
+
+        Args:
+            context: The requests.
+            dropout_seed: Seed [2], int64, to drop out by in training; None to drop nothing.
+
+        Returns:
+            Vectors [B, D] or, with a bias coordinate, [B, D + 1], float32.
+        """
+        hyperparameters = self._hyperparameters
+        vectors = tf.zeros([tf.shape(context.query)[0], hyperparameters.embedding_dimension])
+        if self.query_embedding is not None:
+            # Ones and zeros instead of a row for the unknown, which would never be trained.
+            known = tf.cast(context.query != UNKNOWN, tf.float32)[:, None]
+            vectors += known * tf.gather(self.query_embedding, tf.maximum(context.query, 0))
+        for name, kernel in self.feature_vectors.items():
+            values = context.features[name]
+            one_hot = values if values.shape.rank == 2 else tf.one_hot(values, kernel.shape[0])
+            vectors += tf.matmul(one_hot, kernel)
+        if hyperparameters.history != "none":
+            vectors += self._of_events(context, dropout_seed)
+        if dropout_seed is not None and hyperparameters.query_dropout:
+            vectors = tf.nn.experimental.stateless_dropout(
+                vectors, hyperparameters.query_dropout, seed=dropout_seed + 2
+            )
+        if hyperparameters.candidate_bias:
+            return tf.concat([vectors, tf.ones_like(vectors[:, :1])], axis=1)
+        return vectors
+
+    def _of_events(self, context: QueryContext, dropout_seed: tf.Tensor | None) -> tf.Tensor:
+        """What events add to the vectors [B, D]."""
+        hyperparameters = self._hyperparameters
+        history = context.seen if hyperparameters.history == "all" else context.history
+        size = tf.cast(history.row_lengths(), tf.float32)
+        weights = tf.gather(tf.math.rsqrt(size + _HISTORY_PRIOR), history.value_rowids())
+        if dropout_seed is not None and hyperparameters.history_dropout:
+            weights = tf.nn.experimental.stateless_dropout(
+                weights, hyperparameters.history_dropout, seed=dropout_seed
+            )
+        sized = tf.gather(self.size_vectors, _bucket(size, 2.0, _SIZE_BUCKETS))
+        places = [(history.value_rowids(), tf.zeros_like(history.values), history.values, weights)]
+        if not hyperparameters.session_decays:
+            return self.constant + sized + self._summed(places, history.nrows(), 1)[:, 0]
+        places.append(self._session(context, dropout_seed))
+        channels = self._summed(places, history.nrows(), self.channel_scales.shape[1])
+        bucket = _bucket(_latest_age(context.ages), _AGE_BASE, _AGE_BUCKETS)
+        scales = tf.gather(self.channel_scales, bucket)
+        mixed = tf.reduce_sum(channels * scales[:, :, None], axis=1)
+        return self.constant + sized + tf.gather(self.age_vectors, bucket) + mixed
+
+    def _session(
+        self, context: QueryContext, dropout_seed: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Request, channel, candidate and weight of each event of the session channels."""
+        length = self._hyperparameters.session_length
+        recent = most_recent(context.history, length)
+        ages = most_recent(context.ages, length)
+        weights = tf.exp(-ages.values[:, None] / self._decays)
+        if dropout_seed is not None and self._hyperparameters.session_dropout:
+            drawn = tf.random.stateless_uniform(tf.shape(ages.values), dropout_seed + 1)
+            kept = drawn >= self._hyperparameters.session_dropout
+            weights *= tf.cast(kept, tf.float32)[:, None]
+        request = recent.value_rowids()
+        total = tf.math.unsorted_segment_sum(weights, request, recent.nrows())
+        weights *= tf.gather(tf.math.rsqrt(total + _SESSION_PRIOR), request)
+        place = tf.where(weights > _LEAST_WEIGHT)
+        event, channel = place[:, 0], place[:, 1]
+        return (
+            tf.gather(request, event),
+            channel + 1,
+            tf.gather(recent.values, event),
+            tf.gather_nd(weights, place),
+        )
+
+    def _summed(
+        self,
+        places: list[tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]],
+        requests: tf.Tensor,
+        channels: int,
+    ) -> tf.Tensor:
+        """Weighted sums of event vectors by request and channel [B, channels, D]."""
+        request, channel, candidate, weight = (
+            tf.concat([tf.cast(part, parts[0].dtype) for part in parts], axis=0)
+            for parts in zip(*places, strict=True)
+        )
+        sums, rows = request * channels + tf.cast(channel, tf.int64), requests * channels
+        vector = tf.cast(channel, tf.int64) * self._candidates + tf.cast(candidate, tf.int64)
+        weight = tf.stop_gradient(weight)
+        if self._sparse_gradients:
+            weighted = weight[:, None] * tf.gather(self.event_vectors, vector)
+            summed = tf.math.unsorted_segment_sum(weighted, sums, rows)
+        else:
+            shape = tf.stack([rows, tf.constant(channels * self._candidates, tf.int64)])
+            matrix = tf.SparseTensor(tf.stack([sums, vector], axis=1), weight, shape)
+            summed = tf.sparse.sparse_dense_matmul(matrix, self.event_vectors)
+        width = self._hyperparameters.embedding_dimension
+        return tf.reshape(summed, [-1, channels, width])
+
+
+def _latest_age(ages: tf.RaggedTensor) -> tf.Tensor:
+    """Age of the latest event of each request [B], float32; infinite where there is none."""
+    return -tf.math.unsorted_segment_max(-ages.values, ages.value_rowids(), ages.nrows())
+
+
+def _bucket(values: tf.Tensor, base: float, buckets: int) -> tf.Tensor:
+    """Number of powers of `base` up to each value + 1 [B], int32, below `buckets`."""
+    power = tf.math.log(tf.maximum(values, 0) + 1) / float(np.log(base))
+    return tf.cast(tf.minimum(power, buckets - 1), tf.int32)
