@@ -40,6 +40,34 @@ def of_returning_visitors(context: QueryContext) -> QueryContext:
     )
 
 
-def most_recent(values: tf.RaggedTensor, length: int) -> tf.RaggedTensor:
+def row_numbers(lists: tf.RaggedTensor) -> tf.Tensor:
+    """Row of each value of ragged lists [values], int64.
+
+    What `value_rowids` gives; that lays out a dense matrix on the way, which takes a sixth of a
+    training step.
+    """
+    splits, size = lists.row_splits, tf.size(lists.values, tf.int64)
+    # A row that begins at or before a value is one more before it.
+    begins = tf.math.unsorted_segment_sum(tf.ones_like(splits[1:]), splits[1:], size + 1)
+    return tf.cumsum(begins[:-1])
+
+
+def keep(lists: tf.RaggedTensor, kept: tf.Tensor) -> tf.RaggedTensor:
+    """Some of the values of ragged lists, in their rows.
+
+    What `tf.ragged.boolean_mask` gives, which makes a model ten times as slow to save.
+
+    Args:
+        lists: Any lists [B, any].
+        kept: Which of their values to keep [values], bool.
+    """
+    before = tf.concat([[0], tf.cumsum(tf.cast(kept, tf.int64))], axis=0)
+    return tf.RaggedTensor.from_row_splits(
+        tf.boolean_mask(lists.values, kept), tf.gather(before, lists.row_splits), validate=False
+    )
+
+
+def most_recent(lists: tf.RaggedTensor, length: int) -> tf.RaggedTensor:
     """The last `length` values of each row [B, at most length]."""
-    return values[:, -length:]
+    left_after = tf.gather(lists.row_limits(), row_numbers(lists))
+    return keep(lists, left_after - tf.range(tf.size(lists.values, tf.int64)) <= length)

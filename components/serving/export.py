@@ -15,7 +15,14 @@ from components.datasets.definition import DatasetDefinition
 from components.examples.columns import HISTORY, HISTORY_TIMES, SEEN_CANDIDATES
 from components.examples.hashing import candidate_hash
 from components.serving import ranking
-from components.serving.context import LONG_AGO, QueryContext, most_recent, of_returning_visitors
+from components.serving.context import (
+    LONG_AGO,
+    QueryContext,
+    keep,
+    most_recent,
+    of_returning_visitors,
+    row_numbers,
+)
 from components.serving.query_events import QueryEvents
 from components.serving.scorers import Scorer, table
 from components.transform import preprocessing
@@ -223,7 +230,7 @@ class RetrievalServing(tf.Module):
         context = QueryContext(
             features[preprocessing.QUERY],
             hashes,
-            times.with_values(_seconds(tf.gather(time, times.value_rowids()), times.values)),
+            times.with_values(_seconds(tf.gather(time, row_numbers(times)), times.values)),
             seen,
             _query_features(features),
         )
@@ -237,6 +244,8 @@ class RetrievalServing(tf.Module):
             returning = of_returning_visitors(_take(context, first))
             returning_rank = self._rank(returning, group, candidate)[0].unseen_rank
         known = self._ragged(self.events, self._row(context.query))
+        row = row_numbers(known)
+        is_pair = known.values == tf.gather(candidate, row)
         return {
             RANK: ranks.rank,
             UNSEEN_RANK: ranks.unseen_rank,
@@ -244,7 +253,8 @@ class RetrievalServing(tf.Module):
             REQUEST: distinct,
             USABLE: ranks.usable,
             TOP: ranks.top,
-            IN_TRAIN: tf.reduce_any(known == candidate[:, None], axis=1),
+            IN_TRAIN: tf.math.unsorted_segment_max(tf.cast(is_pair, tf.int32), row, known.nrows())
+            > 0,
             QUERY_NORM: tf.gather(norms, distinct),
         }
 
@@ -287,8 +297,8 @@ class RetrievalServing(tf.Module):
         """Positions of the candidates that lists name by hash, and what stands beside them."""
         positions = tf.ragged.map_flat_values(self.position_of_hash.lookup, hashes)
         # The data may be of another time than the model, with candidates it does not have.
-        known = positions.with_values(positions.values != preprocessing.UNKNOWN)
-        return tf.ragged.boolean_mask(positions, known), tf.ragged.boolean_mask(others, known)
+        known = positions.values != preprocessing.UNKNOWN
+        return keep(positions, known), keep(others, known)
 
     def _answer(
         self,
@@ -298,12 +308,11 @@ class RetrievalServing(tf.Module):
         transformed: Mapping[str, tf.Tensor],
     ) -> dict[str, tf.Tensor]:
         """Lists for requests whose events are in order of time."""
-        time_of_request = tf.gather(request_time, times.value_rowids())
-        is_before = times.with_values(times.values < time_of_request)
+        time_of_request = tf.gather(request_time, row_numbers(times))
+        is_before = times.values < time_of_request
         ages = times.with_values(_seconds(time_of_request, times.values))
         history, ages = (
-            most_recent(tf.ragged.boolean_mask(values, is_before), self._history_length)
-            for values in (events, ages)
+            most_recent(keep(values, is_before), self._history_length) for values in (events, ages)
         )
         context = QueryContext(
             transformed[preprocessing.QUERY], history, ages, events, _query_features(transformed)

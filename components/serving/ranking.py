@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from components.serving.context import row_numbers
+
 # Rank of a true candidate that is not in the catalogue, already seen, or scored by a broken model.
 MISS = 0
 EXCLUDED_SCORE = float("-inf")
@@ -46,7 +48,7 @@ def exclude(scores: tf.Tensor, seen: tf.RaggedTensor) -> tf.Tensor:
         seen: Positions of seen candidates [D, any], int64; those outside [0, N) are ignored.
     """
     inside = (seen.values >= 0) & (seen.values < tf.shape(scores, tf.int64)[1])
-    places = tf.boolean_mask(tf.stack([seen.value_rowids(), seen.values], axis=1), inside)
+    places = tf.boolean_mask(tf.stack([row_numbers(seen), seen.values], axis=1), inside)
     updates = tf.fill([tf.shape(places)[0]], tf.constant(EXCLUDED_SCORE, scores.dtype))
     return tf.tensor_scatter_nd_update(scores, places, updates)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.serving.context import QueryContext
+from components.serving.context import QueryContext, row_numbers
 from components.transform.preprocessing import UNKNOWN
 
 
@@ -169,7 +169,7 @@ class NeighbourScorer(Scorer):
         else:
             events, weights = context.history, tf.exp(-context.ages.values / self._decay)
         inside = events.values >= 0
-        places = tf.stack([events.values, events.value_rowids()], axis=1)
+        places = tf.stack([events.values, row_numbers(events)], axis=1)
         shape = tf.stack([tf.shape(self.popularity, tf.int64)[0], events.nrows()])
         return tf.tensor_scatter_nd_max(
             tf.zeros(shape), tf.boolean_mask(places, inside), tf.boolean_mask(weights, inside)

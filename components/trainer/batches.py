@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from components.serving.context import LONG_AGO, QueryContext
+from components.serving.context import LONG_AGO, QueryContext, keep, row_numbers
 from components.serving.query_events import QueryEvents
 from components.trainer.model import Batch
 from components.transform.reading import Interactions, Lists
@@ -78,8 +78,8 @@ def training_batches(
     def batch_of(step: tf.Tensor, rows: tf.Tensor) -> Batch:
         context, candidate = contexts.of(rows)
         seen = tf.gather(of_query, context.query)
-        is_other = seen.values != tf.gather(candidate, seen.value_rowids())
-        context = context._replace(seen=tf.ragged.boolean_mask(seen, seen.with_values(is_other)))
+        is_other = seen.values != tf.gather(candidate, row_numbers(seen))
+        context = context._replace(seen=keep(seen, is_other))
         if returning_share:
             drawn = tf.random.stateless_uniform(
                 [batch_size], seed=tf.stack([tf.constant(-seed, tf.int64), step])

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from components.serving.context import QueryContext
+from components.serving.context import QueryContext, row_numbers
 from components.trainer.candidate_tower import CandidateTower
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.query_tower import QueryTower
@@ -105,7 +105,7 @@ class TwoTowerModel(tfrs.Model):
         row = tf.range(tf.size(candidate, tf.int64))
         left_out = [(row, candidate)]
         if self._hyperparameters.mask_seen:
-            left_out.append((seen.value_rowids(), seen.values))
+            left_out.append((row_numbers(seen), seen.values))
         shape = tf.stack([tf.size(candidate, tf.int64), self._candidates])
         own = tf.eye(tf.size(candidate), dtype=tf.bool)
         mask = tf.concat([own, ~_is_at(left_out, shape)], axis=1)
@@ -133,7 +133,7 @@ class TwoTowerModel(tfrs.Model):
             seen_column = tf.gather(column_of, seen.values)
             is_here = seen_column >= 0
             places = [
-                tf.boolean_mask(values, is_here) for values in (seen.value_rowids(), seen_column)
+                tf.boolean_mask(values, is_here) for values in (row_numbers(seen), seen_column)
             ]
             shape = tf.stack([seen.nrows(), tf.size(distinct, tf.int64)])
             mask = ~tf.gather(_is_at([tuple(places)], shape), column, axis=1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from components.serving.context import QueryContext, most_recent
+from components.serving.context import QueryContext, most_recent, row_numbers
 from components.trainer import initial_weights
 from components.trainer.hyperparameters import Hyperparameters
 from components.transform.preprocessing import UNKNOWN
@@ -115,13 +115,13 @@ class QueryTower(tf.Module):
         hyperparameters = self._hyperparameters
         history = context.seen if hyperparameters.history == "all" else context.history
         size = tf.cast(history.row_lengths(), tf.float32)
-        weights = tf.gather(tf.math.rsqrt(size + _HISTORY_PRIOR), history.value_rowids())
+        weights = tf.gather(tf.math.rsqrt(size + _HISTORY_PRIOR), row_numbers(history))
         if dropout_seed is not None and hyperparameters.history_dropout:
             weights = tf.nn.experimental.stateless_dropout(
                 weights, hyperparameters.history_dropout, seed=dropout_seed
             )
         sized = tf.gather(self.size_vectors, _bucket(size, 2.0, _SIZE_BUCKETS))
-        places = [(history.value_rowids(), tf.zeros_like(history.values), history.values, weights)]
+        places = [(row_numbers(history), tf.zeros_like(history.values), history.values, weights)]
         if not hyperparameters.session_decays:
             return self.constant + sized + self._summed(places, history.nrows(), 1)[:, 0]
         places.append(self._session(context, dropout_seed))
@@ -143,7 +143,7 @@ class QueryTower(tf.Module):
             drawn = tf.random.stateless_uniform(tf.shape(ages.values), dropout_seed + 1)
             kept = drawn >= self._hyperparameters.session_dropout
             weights *= tf.cast(kept, tf.float32)[:, None]
-        request = recent.value_rowids()
+        request = row_numbers(recent)
         total = tf.math.unsorted_segment_sum(weights, request, recent.nrows())
         weights *= tf.gather(tf.math.rsqrt(total + _SESSION_PRIOR), request)
         place = tf.where(weights > _LEAST_WEIGHT)
@@ -182,7 +182,7 @@ class QueryTower(tf.Module):
 
 def _latest_age(ages: tf.RaggedTensor) -> tf.Tensor:
     """Age of the latest event of each request [B], float32; infinite where there is none."""
-    return -tf.math.unsorted_segment_max(-ages.values, ages.value_rowids(), ages.nrows())
+    return -tf.math.unsorted_segment_max(-ages.values, row_numbers(ages), ages.nrows())
 
 
 def _bucket(values: tf.Tensor, base: float, buckets: int) -> tf.Tensor:

@@ -39,11 +39,12 @@ def load(preset: str, assignments: Sequence[str]) -> Config:
         known = ", ".join(preset_names())
         raise UsageError(f"{preset!r} is not a preset: there are {known}.")
     values = tomllib.loads((_FOLDER / f"{preset}.toml").read_text(encoding="utf-8"))
-    gate_of_split = values.pop("gate_of_split", {})
+    of_split = values.pop("of_split", {})
     given = dict(_parse(assignment) for assignment in assignments)
-    # What is a good model depends on the split it is evaluated on.
+    # What is known of a query, and what is a good model, depends on the split.
     method = given.get("split.method", values["split"]["method"])
-    values["gate"].update(gate_of_split.get(method, {}))
+    for section, replaced in of_split.get(method, {}).items():
+        values[section].update(replaced)
     for key, value in given.items():
         section, name = key.split(".")
         values.setdefault(section, {})[name] = value
