@@ -2,8 +2,8 @@
 
 The item-based form of Ludewig and Jannach 2018, "Evaluation of session-based recommendation
 algorithms": similarity as in item-kNN, but between candidates in the matrix of who saw what in
-which sitting, and each event of the request's own history weighted by exp(-age / `DECAY`). It is the
-peer that, like the model, reads the time.
+which sitting, and each event of the request's own history weighted by exp(-age / `DECAY`). It is
+the peer that, like the model, reads the time.
 """
 
 from __future__ import annotations

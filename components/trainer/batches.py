@@ -41,12 +41,13 @@ class Contexts:
             seen=tf.gather(self._seen, rows),
             features={name: tf.gather(values, rows) for name, values in self._features.items()},
         )
-        return Batch(context, tf.gather(self._candidate, rows))
+        return Batch(context, tf.gather(self._candidate, rows), tf.ones_like(rows, tf.float32))
 
 
 def training_batches(
     train_split: Interactions,
     events: QueryEvents,
+    weights: np.ndarray,
     batch_size: int,
     returning_share: float,
     seed: int,
@@ -58,12 +59,14 @@ def training_batches(
     Args:
         train_split: The split.
         events: What is known of each query.
+        weights: What each pair counts in the loss [n], float32.
         batch_size: Pairs per batch.
         returning_share: Share of the pairs whose query comes long after all its other events.
         seed: Of the order, and of who returns.
     """
     contexts = Contexts(train_split)
     of_query = Lists(events.candidate, events.splits).ragged()
+    weight = tf.constant(weights)
     steps = len(train_split) // batch_size
 
     def one_pass(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -76,7 +79,7 @@ def training_batches(
         )
 
     def batch_of(step: tf.Tensor, rows: tf.Tensor) -> Batch:
-        context, candidate = contexts.of(rows)
+        context, candidate, _ = contexts.of(rows)
         seen = tf.gather(of_query, context.query)
         is_other = seen.values != tf.gather(candidate, row_numbers(seen))
         context = context._replace(seen=keep(seen, is_other))
@@ -85,7 +88,7 @@ def training_batches(
                 [batch_size], seed=tf.stack([tf.constant(-seed, tf.int64), step])
             )
             context = _returning(context, drawn < returning_share)
-        return Batch(context, candidate)
+        return Batch(context, candidate, tf.gather(weight, rows))
 
     return (
         tf.data.Dataset.range(tf.int64.max).flat_map(one_pass).enumerate().map(batch_of).prefetch(2)

@@ -27,8 +27,8 @@ class Hyperparameters:
             then has to bring.
         candidate_bias: Give each candidate a learned bias, started at its log popularity.
         candidate_features: Let the candidate tower read the candidate's labels and buckets.
-        popularity_days: The bias starts at the popularity among train events weighted by
-            exp(-age / popularity_days), where age is up to the last of them; 0 weights all alike.
+        recency_days: Train events weigh exp(-age / recency_days), in the loss and in the popularity
+            that the bias starts at, where age is up to the last of them; 0 weights all alike.
         softmax: `full` for the exact softmax over the catalogue, `in_batch` for the candidates of
             the batch, `auto` for the former in catalogues of up to `model.MOST_FOR_FULL_SOFTMAX`.
         logq_correction: Subtract the log of each in-batch candidate's sampling probability from its
@@ -58,7 +58,7 @@ class Hyperparameters:
     query_features: bool = False
     candidate_bias: bool = True
     candidate_features: bool = True
-    popularity_days: float = 0.0
+    recency_days: float = 0.0
     softmax: str = "auto"
     logq_correction: bool = True
     mask_seen: bool = True
@@ -88,7 +88,7 @@ class Hyperparameters:
         for name in ("history_dropout", "session_dropout", "query_dropout", "returning_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, not in [0, 1)")
-        for name in ("warmup_steps", "patience", "popularity_days"):
+        for name in ("warmup_steps", "patience", "recency_days"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, not at least 0")
         if self.learning_rate <= 0:

@@ -28,10 +28,12 @@ class Batch(NamedTuple):
     Attributes:
         context: What is known when each happens; what is seen are all other train events.
         candidate: Positions of the candidates [B], int64.
+        weight: What each pair counts in the loss [B], float32.
     """
 
     context: QueryContext
     candidate: tf.Tensor
+    weight: tf.Tensor
 
 
 class TwoTowerModel(tfrs.Model):
@@ -73,7 +75,7 @@ class TwoTowerModel(tfrs.Model):
         )
 
     def compute_loss(self, inputs: Batch, training: bool = False) -> tf.Tensor:
-        """Softmax cross-entropy of a batch of positive pairs, summed over the batch.
+        """Softmax cross-entropy of positive pairs, weighted and summed over the batch.
 
         Args:
             inputs: The pairs.
@@ -82,7 +84,7 @@ class TwoTowerModel(tfrs.Model):
         Returns:
             Scalar loss.
         """
-        context, candidate = inputs
+        context = inputs.context
         seed = None
         if training:
             # Stateless: equal seeds must give equal models.
@@ -90,18 +92,17 @@ class TwoTowerModel(tfrs.Model):
             seed = tf.stack([tf.constant(self._hyperparameters.seed, tf.int64), step * 3])
         query_vectors = self.query_tower(context, seed)
         if self.softmax == "full":
-            return self._full_softmax(query_vectors, context.seen, candidate)
-        return self._in_batch_softmax(query_vectors, context.seen, candidate)
+            return self._full_softmax(query_vectors, inputs)
+        return self._in_batch_softmax(query_vectors, inputs)
 
-    def _full_softmax(
-        self, query_vectors: tf.Tensor, seen: tf.RaggedTensor, candidate: tf.Tensor
-    ) -> tf.Tensor:
+    def _full_softmax(self, query_vectors: tf.Tensor, inputs: Batch) -> tf.Tensor:
         """The exact softmax over the catalogue.
 
         The task takes the positive of each pair first, in the order of the batch, and any other
         candidates after them; here those are the whole catalogue. Masks leave each pair its own
         positive of the former, and of the latter all but this one: every candidate once.
         """
+        seen, candidate = inputs.context.seen, inputs.candidate
         row = tf.range(tf.size(candidate, tf.int64))
         left_out = [(row, candidate)]
         if self._hyperparameters.mask_seen:
@@ -114,14 +115,14 @@ class TwoTowerModel(tfrs.Model):
             self.task,
             query_vectors,
             tf.concat([tf.gather(catalogue, candidate), catalogue], axis=0),
+            sample_weight=inputs.weight,
             compute_metrics=False,
             score_mask=mask,
         )
 
-    def _in_batch_softmax(
-        self, query_vectors: tf.Tensor, seen: tf.RaggedTensor, candidate: tf.Tensor
-    ) -> tf.Tensor:
+    def _in_batch_softmax(self, query_vectors: tf.Tensor, inputs: Batch) -> tf.Tensor:
         """The softmax over the candidates of the batch, which stand for the catalogue."""
+        seen, candidate = inputs.context.seen, inputs.candidate
         probability, mask = None, None
         if self._hyperparameters.logq_correction:
             probability = tf.gather(self._sampling_probability, candidate)
@@ -143,6 +144,7 @@ class TwoTowerModel(tfrs.Model):
             self.candidate_tower(candidate),
             candidate_sampling_probability=probability,
             candidate_ids=candidate,
+            sample_weight=inputs.weight,
             compute_metrics=False,
             score_mask=mask,
         )

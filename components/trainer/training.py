@@ -66,10 +66,13 @@ def train(
     started = time.monotonic()
     tf_keras.utils.set_random_seed(hyperparameters.seed)
     counts = np.bincount(train_split.candidate, minlength=len(candidates))
+    weights = event_weights(train_split.time, hyperparameters.recency_days)
+    # One more event each: a candidate never seen in train has a finite logarithm.
+    popularity = np.bincount(train_split.candidate, weights, len(candidates)) + 1
     model = TwoTowerModel(
         events.queries,
         counts,
-        start_popularity(train_split, len(candidates), hyperparameters.popularity_days),
+        popularity / popularity.sum(),
         candidates.features,
         feature_widths,
         hyperparameters,
@@ -92,7 +95,12 @@ def train(
     callbacks.append(tf_keras.callbacks.TensorBoard(log_folder, write_graph=False))
     history = model.fit(
         training_batches(
-            train_split, events, batch_size, hyperparameters.returning_share, hyperparameters.seed
+            train_split,
+            events,
+            weights,
+            batch_size,
+            hyperparameters.returning_share,
+            hyperparameters.seed,
         ),
         epochs=hyperparameters.epochs,
         steps_per_epoch=steps,
@@ -107,22 +115,17 @@ def train(
     )
 
 
-def start_popularity(
-    train_split: Interactions, candidates: int, popularity_days: float
-) -> np.ndarray:
-    """Share of each candidate in the train events [N], float64, counting one more of each.
+def event_weights(times: np.ndarray, recency_days: float) -> np.ndarray:
+    """What each train event counts [n], float32: 1 on average.
 
     Args:
-        train_split: The train split.
-        candidates: N.
-        popularity_days: Weight events by exp(-age / popularity_days); 0 weights all alike.
+        times: When each happened [n], int64, in seconds.
+        recency_days: See `Hyperparameters`.
     """
-    weights = None
-    if popularity_days:
-        age = train_split.time.max() - train_split.time
-        weights = np.exp(-age / (popularity_days * _SECONDS_PER_DAY))
-    counts = np.bincount(train_split.candidate, weights, candidates) + 1
-    return np.asarray(counts / counts.sum(), np.float64)
+    if not recency_days:
+        return np.ones(len(times), np.float32)
+    weights = np.exp((times - times.max()) / (recency_days * _SECONDS_PER_DAY))
+    return np.asarray(weights / weights.mean(), np.float32)
 
 
 class ValidAccuracy(tf_keras.callbacks.Callback):
@@ -144,7 +147,7 @@ class ValidAccuracy(tf_keras.callbacks.Callback):
         hits, hits_of_all = 0, 0
         for start in range(0, self._size, _RANKING_BATCH):
             rows = tf.range(start, min(start + _RANKING_BATCH, self._size), dtype=tf.int64)
-            context, candidate = self._contexts.of(rows)
+            context, candidate, _ = self._contexts.of(rows)
             ranks = ranking.rank_candidates(
                 functools.partial(_scores, self.model.query_tower(context), vectors),
                 len(vectors),
