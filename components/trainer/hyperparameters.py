@@ -23,6 +23,8 @@ class Hyperparameters:
         session_decays: Seconds after which an event before the request counts exp(-1) of what it
             counted at first, one channel each; empty for a tower that does not read the time.
         session_length: Most recent events that the session channels read.
+        hidden_units: Width of a hidden layer over the channels, whose output is added to their sum;
+            0 for none.
         query_features: Let the query tower read the query's labels and buckets, which a request
             then has to bring.
         candidate_bias: Give each candidate a learned bias, started at its log popularity.
@@ -44,6 +46,7 @@ class Hyperparameters:
         patience: Epochs without a better valid metric until training stops; 0 never stops early.
         history_dropout: Share of the history left out in training.
         session_dropout: Share of the events of the session channels left out in training.
+        hidden_dropout: Share of the hidden layer dropped in training.
         query_dropout: Share of the query tower's output dropped in training.
         returning_share: Share of the training examples whose query comes as a visitor who returns
             long after: with all its other train events, and none of them recent.
@@ -55,6 +58,7 @@ class Hyperparameters:
     history: str = "earlier"
     session_decays: tuple[float, ...] = (10.0, 60.0, 600.0, 7200.0, 86400.0, 2592000.0)
     session_length: int = 32
+    hidden_units: int = 512
     query_features: bool = False
     candidate_bias: bool = True
     candidate_features: bool = True
@@ -70,8 +74,9 @@ class Hyperparameters:
     patience: int = 2
     history_dropout: float = 0.3
     session_dropout: float = 0.2
+    hidden_dropout: float = 0.3
     query_dropout: float = 0.5
-    returning_share: float = 0.2
+    returning_share: float = 0.1
     seed: int = 42
 
     def __post_init__(self) -> None:
@@ -85,10 +90,16 @@ class Hyperparameters:
         for name in ("embedding_dimension", "session_length", "batch_size", "epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, not at least 1")
-        for name in ("history_dropout", "session_dropout", "query_dropout", "returning_share"):
+        for name in (
+            "history_dropout",
+            "session_dropout",
+            "hidden_dropout",
+            "query_dropout",
+            "returning_share",
+        ):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, not in [0, 1)")
-        for name in ("warmup_steps", "patience", "recency_days"):
+        for name in ("hidden_units", "warmup_steps", "patience", "recency_days"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, not at least 0")
         if self.learning_rate <= 0:

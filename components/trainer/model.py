@@ -89,7 +89,7 @@ class TwoTowerModel(tfrs.Model):
         if training:
             # Stateless: equal seeds must give equal models.
             step = tf.cast(self.optimizer.iterations, tf.int64)
-            seed = tf.stack([tf.constant(self._hyperparameters.seed, tf.int64), step * 3])
+            seed = tf.stack([tf.constant(self._hyperparameters.seed, tf.int64), step * 4])
         query_vectors = self.query_tower(context, seed)
         if self.softmax == "full":
             return self._full_softmax(query_vectors, inputs)

@@ -2,7 +2,8 @@
 
 A channel is a sum over events of the query, of one vector per candidate each: the history channel
 sums all events alike; session channel k weights an event by exp(-age / session_decays[k]), so that
-those with short decays see the sitting that goes on, and the long ones what was liked lately.
+those with short decays see the sitting that goes on, and the long ones what was liked lately. The
+vector is the sum of the channels and of what a hidden layer makes of them together.
 """
 
 from __future__ import annotations
@@ -70,15 +71,25 @@ class QueryTower(tf.Module):
         if hyperparameters.history == "none":
             return
         channels = 1 + len(hyperparameters.session_decays)
+        hidden = hyperparameters.hidden_units
         self.constant = zeros("constant", width)
-        self.size_vectors = zeros("size_vectors", _SIZE_BUCKETS, width)
+        # Vectors of buckets add to both the output and the hidden layer.
+        self.size_vectors = zeros("size_vectors", _SIZE_BUCKETS, width + hidden)
         # One table for all channels, one after the other, so that one product sums them all.
         self.event_vectors = embedding("event_vectors", channels * candidates)
         if hyperparameters.session_decays:
-            self.age_vectors = zeros("age_vectors", _AGE_BUCKETS, width)
+            self.age_vectors = zeros("age_vectors", _AGE_BUCKETS, width + hidden)
             self.channel_scales = tf.Variable(
                 tf.ones([_AGE_BUCKETS, channels]), name="channel_scales"
             )
+
+        if hidden:
+            self.hidden_kernel = initial_weights.normal(
+                "hidden_kernel", (channels * width, hidden), initial_weights.EMBEDDING, seed
+            )
+            self.hidden_bias = zeros("hidden_bias", hidden)
+            # Zeros: the tower starts as the sum of its channels.
+            self.output_kernel = zeros("output_kernel", hidden, width)
 
     def __call__(self, context: QueryContext, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
         """Vectors of requests.
@@ -120,16 +131,29 @@ class QueryTower(tf.Module):
             weights = tf.nn.experimental.stateless_dropout(
                 weights, hyperparameters.history_dropout, seed=dropout_seed
             )
-        sized = tf.gather(self.size_vectors, _bucket(size, 2.0, _SIZE_BUCKETS))
+        buckets = tf.gather(self.size_vectors, _bucket(size, 2.0, _SIZE_BUCKETS))
         places = [(row_numbers(history), tf.zeros_like(history.values), history.values, weights)]
         if not hyperparameters.session_decays:
-            return self.constant + sized + self._summed(places, history.nrows(), 1)[:, 0]
-        places.append(self._session(context, dropout_seed))
-        channels = self._summed(places, history.nrows(), self.channel_scales.shape[1])
-        bucket = _bucket(_latest_age(context.ages), _AGE_BASE, _AGE_BUCKETS)
-        scales = tf.gather(self.channel_scales, bucket)
-        mixed = tf.reduce_sum(channels * scales[:, :, None], axis=1)
-        return self.constant + sized + tf.gather(self.age_vectors, bucket) + mixed
+            channels = self._summed(places, history.nrows(), 1)
+        else:
+            places.append(self._session(context, dropout_seed))
+            channels = self._summed(places, history.nrows(), self.channel_scales.shape[1])
+            age = _bucket(_latest_age(context.ages), _AGE_BASE, _AGE_BUCKETS)
+            channels *= tf.gather(self.channel_scales, age)[:, :, None]
+            buckets += tf.gather(self.age_vectors, age)
+        width = hyperparameters.embedding_dimension
+        vectors = self.constant + buckets[:, :width] + tf.reduce_sum(channels, axis=1)
+        if not hyperparameters.hidden_units:
+            return vectors
+        flat = tf.reshape(channels, [-1, self.hidden_kernel.shape[0]])
+        hidden = tf.nn.relu(
+            tf.matmul(flat, self.hidden_kernel) + self.hidden_bias + buckets[:, width:]
+        )
+        if dropout_seed is not None and hyperparameters.hidden_dropout:
+            hidden = tf.nn.experimental.stateless_dropout(
+                hidden, hyperparameters.hidden_dropout, seed=dropout_seed + 3
+            )
+        return vectors + tf.matmul(hidden, self.output_kernel)
 
     def _session(
         self, context: QueryContext, dropout_seed: tf.Tensor | None
