@@ -50,23 +50,24 @@ class Result:
     assignments: tuple[str, ...] = ()
 
 
+_STRICT = "train events strictly before"
+_SESSION = "all train events; for the session those strictly before"
+_ALL = "all train events, no time"
+_ROLLING = "train and its own earlier eval events (rolling)"
 RESULTS = (
-    Result("default", "random", "train events strictly before"),
-    Result("transductive", "random", "all train events; strictly before for the session"),
-    Result("history", "random", "all train events, no time"),
-    Result("default", "last", "train events strictly before"),
-    Result("transductive", "last", "all train events; strictly before for the session"),
-    Result("history", "last", "all train events, no time"),
-    Result(
-        "default", "last", "train events strictly before; last 5 held out", ("split.eval_events=5",)
-    ),
-    Result("default", "temporal", "train and its own earlier eval events (rolling)"),
-    Result("history", "temporal", "train and its own earlier eval events (rolling)"),
-    Result("cold_start", "temporal", "train events only: age, gender, occupation"),
+    Result("default", "random", _STRICT),
+    Result("transductive", "random", _SESSION),
+    Result("history", "random", _ALL),
+    Result("default", "last", _STRICT),
+    Result("default", "temporal", _ROLLING),
+    Result("cold_start", "temporal", "age, gender and occupation"),
+    Result("default", "last", f"{_STRICT}; last 5 held out", ("split.eval_events=5",)),
+    Result("transductive", "last", _SESSION),
+    Result("history", "last", _ALL),
+    Result("default", "temporal", "train events only", ("split.history=train",)),
     Result("notebook", "random", "who asks"),
 )
-# The data sets that have no ratings over months are not split by time here.
-METHODS = ("random", "last", "temporal")
+SPLITS = ("random", "last", "temporal")
 
 
 def run(data: Path, output: str, result: Result, seed: int) -> Measurement:
@@ -87,7 +88,7 @@ def model_row(result: Result, runs: Sequence[Measurement]) -> list[str]:
         cells.append(f"{_digits(statistics.mean(values))}{spread}")
     seconds = statistics.mean(one.result["components"]["Trainer"]["seconds"] for one in runs)
     rows = f"{runs[0].result['metrics']['example_count']:,.0f}"
-    return [f"`{result.preset}`", _split(result), result.reads, rows, *cells, f"{seconds:.0f} s"]
+    return [f"`{result.preset}`", result.split, result.reads, rows, *cells, f"{seconds:.0f} s"]
 
 
 def peer_rows(result: Result, one: Measurement) -> list[list[str]]:
@@ -96,7 +97,7 @@ def peer_rows(result: Result, one: Measurement) -> list[list[str]]:
     return [
         [
             PEER_TITLES[peer],
-            _split(result),
+            result.split,
             "",
             rows,
             *(_digits(metrics[metric]) for metric in _METRICS.values()),
@@ -126,7 +127,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=(1, 2, 3))
     parser.add_argument("--presets", nargs="+", default=sorted({r.preset for r in RESULTS}))
-    parser.add_argument("--splits", nargs="+", choices=METHODS, default=METHODS)
+    parser.add_argument("--splits", nargs="+", choices=SPLITS, default=SPLITS)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     facts = report.machine()
@@ -138,7 +139,8 @@ def main() -> None:
             runs[result] = [
                 run(options.data.resolve(), output, result, seed) for seed in options.seeds
             ]
-            print(f"{result} done", file=sys.stderr, flush=True)
+            row = " | ".join(model_row(result, runs[result]))
+            print(f"done: {row}", file=sys.stderr, flush=True)
     seeds = ", ".join(map(str, options.seeds))
     facts += f"- stack: {stack_name()}, TFX {versions()['tfx']}; seeds of the training: {seeds}\n"
     facts += f"- data: {options.data.name}; eval split, seen titles left out unless said\n"
@@ -146,10 +148,6 @@ def main() -> None:
     print(text)
     if options.write:
         options.write.write_text(text, encoding="utf-8")
-
-
-def _split(result: Result) -> str:
-    return result.split
 
 
 def _digits(value: float) -> str:
