@@ -137,12 +137,15 @@ def _any_gate() -> str:
 
 
 def _examples(folder: Path, name: str = "candidates") -> Any:
+    from components.example_gen.splits import SplitSpec
     from components.examples import parquet
+    from components.examples.artifacts import SPLIT
 
     artifact = _artifact("Examples", folder / name)
     parquet.describe_artifact(
         artifact, ["train", "valid", "eval"] if name == "examples" else ["train"]
     )
+    artifact.set_string_custom_property(SPLIT, SplitSpec().to_json())
     return artifact
 
 

@@ -38,7 +38,7 @@ from components.examples import parquet
 from components.examples.artifacts import CANDIDATES
 from components.transform import executor as transform
 from components.transform.component import PREPROCESSING_FN
-from components.transform.reading import load_interactions
+from components.transform.reading import load_candidates, load_interactions
 
 # The runner inside this process; Beam's default would look for another one first.
 _BEAM = ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"]
@@ -107,7 +107,13 @@ def analyse(data: Path, work: Path) -> int:
 def read(data: Path, work: Path) -> int:
     """Reads the train split as the Trainer does; returns its rows."""
     definition = open_dataset(str(data)).definition
-    return len(load_interactions(str(work / "examples"), _TRAIN, str(work / "graph"), definition))
+    graph = str(work / "graph")
+    catalogue = load_candidates(str(work / "candidates"), _TRAIN, graph, definition)
+    return len(
+        load_interactions(
+            str(work / "examples"), _TRAIN, graph, definition, catalogue, with_history=True
+        )
+    )
 
 
 def measure(small: Path, big: Path) -> dict[str, Any]:
