@@ -56,15 +56,15 @@ _ALL = "all train events, no time"
 _ROLLING = "train and its own earlier eval events (rolling)"
 RESULTS = (
     Result("default", "random", _STRICT),
-    Result("transductive", "random", _SESSION),
-    Result("history", "random", _ALL),
     Result("default", "last", _STRICT),
     Result("default", "temporal", _ROLLING),
     Result("cold_start", "temporal", "age, gender and occupation"),
+    Result("transductive", "random", _SESSION),
+    Result("history", "random", _ALL),
     Result("default", "last", f"{_STRICT}; last 5 held out", ("split.eval_events=5",)),
+    Result("default", "temporal", "train events only", ("split.history=train",)),
     Result("transductive", "last", _SESSION),
     Result("history", "last", _ALL),
-    Result("default", "temporal", "train events only", ("split.history=train",)),
     Result("notebook", "random", "who asks"),
 )
 SPLITS = ("random", "last", "temporal")
