@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from components.serving.interface import SERVED
 from pipeline import presets
 from pipeline.config import Config
 from pipeline.failure import OutputError, UsageError
+from pipeline.request_time import parse_request_time
 
 _FAILED = 1
 _USAGE = 2
-_MOST_RECOMMENDATIONS = 100
 _DEFAULT_OUTPUT = Path("output")
 _TFDS_PREFIX = "tfds:"
 
@@ -64,6 +65,10 @@ Cache = Annotated[
     Path | None,
     typer.Option("--cache", help="Folder for downloads; put archives here to work offline."),
 ]
+Tune = Annotated[
+    bool,
+    typer.Option("--tune", help="First search for better hyperparameters, tuning.trials times."),
+]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Make the last line of standard output one JSON object."),
@@ -78,6 +83,7 @@ def run(
     output: Output = _DEFAULT_OUTPUT,
     assignments: Assignments = None,
     cache: Cache = None,
+    tune: Tune = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the pipeline: ingest, validate, transform, train, evaluate, and push if it is good.
@@ -87,7 +93,7 @@ def run(
     config = _config(preset, data, split, cache, assignments or [])
     from pipeline.local import run as run_locally
 
-    raise typer.Exit(run_locally(config, output, as_json))
+    raise typer.Exit(run_locally(config, output, as_json, tune=tune))
 
 
 @app.command()
@@ -129,29 +135,59 @@ def compare(
 
 @app.command()
 def recommend(
-    user: Annotated[str, typer.Option("--user", help="Id of the user, known or not.")],
-    k: Annotated[
-        int, typer.Option("-k", min=1, max=_MOST_RECOMMENDATIONS, help="How many movies.")
-    ] = 10,
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="ID", help="Id of the user, known or not.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="When the user asks: seconds since 1970, or an ISO date (UTC). Now if left out.",
+        ),
+    ] = None,
+    history: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--history",
+            metavar="MOVIE",
+            help="Instead of a user: title or id of a movie that somebody saw; may be repeated.",
+        ),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=SERVED, help="How many movies.")] = 10,
     output: Output = _DEFAULT_OUTPUT,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Print the movies that the latest pushed model recommends to a user."""
-    from pipeline.paths import OutputPaths
-    from pipeline.recommend import recommend as ask
+    """Print the movies that the latest pushed model recommends to a user, or by a history."""
+    if (user is None) == (not history):
+        raise UsageError("recommend takes either --user or --history.")
+    if at is not None and user is None:
+        raise UsageError("--at goes with --user: the movies of --history have no times.")
+    request_time = None if at is None else parse_request_time(at)
 
-    answer = ask(OutputPaths.of(output), user, k)
+    from pipeline.paths import OutputPaths
+    from pipeline.recommend import recommend_from_history, recommend_to_user
+
+    paths = OutputPaths.of(output)
+    who: dict[str, str | list[str]]
+    if user is not None:
+        answer = recommend_to_user(paths, user, request_time, k)
+        who, whom = {"user": user}, f"user {user}"
+    else:
+        answer = recommend_from_history(paths, history or [], k)
+        who, whom = {"history": answer.history}, f"someone who saw {', '.join(answer.history)}"
     if as_json:
         found = [dataclasses.asdict(item) for item in answer.recommendations]
-        print(json.dumps({"user": user, "version": answer.version, "recommendations": found}))
+        print(json.dumps({**who, "version": answer.version, "recommendations": found}))
         return
-    table = Table(title=Text(f"For user {user}, by version {answer.version}"))
+    table = Table()
     table.add_column("", justify="right")
     table.add_column("title")
     table.add_column("score", justify="right")
     for item in answer.recommendations:
         table.add_row(str(item.rank), Text(item.title), f"{item.score:.3f}")
-    Console().print(table)
+    # Not the table's own title, which would be no wider than the table.
+    Console(highlight=False).print(Text(f"For {whom}, by version {answer.version}"), table)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -105,12 +105,20 @@ class GateSection(Section):
     slice_floors: tuple[SliceFloorSection, ...] = ()
 
 
+class TuningSection(Section):
+    """The search of `--tune`, see `components.tuner.search`."""
+
+    trials: int = Field(default=10, ge=1)
+    seed: int = Field(default=42, ge=1)
+
+
 class Config(Section):
     """Everything a run can be told."""
 
     data: DataSection = Field(default_factory=DataSection)
     split: SplitSection = Field(default_factory=SplitSection)
     training: Hyperparameters = Field(default_factory=Hyperparameters)
+    tuning: TuningSection = Field(default_factory=TuningSection)
     evaluation: EvaluationSection = Field(default_factory=EvaluationSection)
     gate: GateSection = Field(default_factory=GateSection)
 

@@ -4,7 +4,8 @@
               \\-> CandidateStatistics  -> CandidateValidator   (<- CandidateSchema)   ----+
                                                                                          v
     Pusher <- Evaluator <- BaselineModel <- Trainer <---------------------------- Transform
-                       \\<- PeerEvaluator <- Popularity, ItemKnn, ImplicitAls <------/
+                       \\                           \\<- Tuner (with --tune) <-----/   /
+                        \\<- PeerEvaluator <- Popularity, ItemKnn, ImplicitAls <-----/
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from components.trainer.component import RetrievalTrainer
 from pipeline.code_version import source_fingerprint
 from pipeline.config import Config
 from pipeline.exported_models import ExportedModels
-from pipeline.nodes import data_nodes, evaluator_node, peer_nodes
+from pipeline.nodes import data_nodes, evaluator_node, peer_nodes, tuner_node
 from pipeline.paths import OutputPaths
 
 PIPELINE_NAME = "movielens-retrieval"
@@ -44,21 +45,26 @@ BEAM_ARGUMENTS = [
 ]
 
 
-def create_pipeline(config: Config, paths: OutputPaths, source: ResolvedSource) -> Pipeline:
+def create_pipeline(
+    config: Config, paths: OutputPaths, source: ResolvedSource, tune: bool
+) -> Pipeline:
     """Builds the pipeline.
 
     Args:
         config: What the run was told.
         paths: Where artifacts, metadata and pushed models go.
         source: The raw files that `config.data.source` stands for.
+        tune: Whether a Tuner comes before the Trainer.
     """
     data = data_nodes(config, source)
     peers = peer_nodes(config, data)
+    tuner = tuner_node(config, data) if tune else None
     trainer = RetrievalTrainer(
         examples=data.examples,
         candidates=data.candidates,
         transform_graph=data.transform_graph,
         hyperparameters=config.training,
+        best_hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         code_version=source_fingerprint("components.trainer.component"),
     ).with_id("Trainer")
     baseline_model = Resolver(
@@ -76,7 +82,8 @@ def create_pipeline(config: Config, paths: OutputPaths, source: ResolvedSource) 
         base_directory=str(paths.serving),
         code_version=source_fingerprint("components.pusher.component"),
     ).with_id("Pusher")
-    nodes = [*data.nodes, *peers.nodes, trainer, baseline_model, evaluator, pusher]
+    tuners = [tuner] if tuner else []
+    nodes = [*data.nodes, *peers.nodes, *tuners, trainer, baseline_model, evaluator, pusher]
     return _pipeline(nodes, paths)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from components.serving.interface import INDEX_SIGNATURE
 from pipeline.failure import OutputError
 from pipeline.paths import OutputPaths
 
 _SAVED_MODEL = "saved_model.pb"
-# A signature that only models of this pipeline have, as it stands in the file.
-_SIGNATURE = "indexed_candidates"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +46,10 @@ def find_model(name: str, paths: OutputPaths) -> Path:
             f"{folder} is not a SavedModel: it has no {_SAVED_MODEL}; name a pushed version or the "
             "folder of one."
         )
-    if _SIGNATURE.encode() not in file.read_bytes():
+    # A signature that only models of this pipeline have, as it stands in the file.
+    if INDEX_SIGNATURE.encode() not in file.read_bytes():
         raise OutputError(
-            f"{folder} has no signature {_SIGNATURE!r}: it is not a model of this pipeline, or of "
-            "an earlier release of it."
+            f"{folder} has no signature {INDEX_SIGNATURE!r}: it is not a model of this pipeline, or"
+            " of an earlier release of it."
         )
     return folder

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from pipeline.component_record import OutputArtifact
+from pipeline.tuned import Tuned
 
 Outputs = Mapping[str, OutputArtifact]
 
@@ -47,6 +48,18 @@ def _vocabularies(outputs: Outputs) -> str:
         f"{len(file.read_bytes().splitlines()):,} {file.name}" for file in sorted(assets.iterdir())
     ]
     return ", ".join(sizes)
+
+
+def _tuning(outputs: Outputs) -> str:
+    tuned = Tuned.of_artifact(outputs["tuner_results"])
+    trials = _count(tuned.trials, "trial")
+    if not tuned.changed:
+        return f"{trials}, none better than what is given: {tuned.accuracy_as_given:.4f}"
+    changes = (f"{name} {given} -> {best}" for name, (given, best) in tuned.changed.items())
+    return (
+        f"best of {trials} {tuned.accuracy:.4f}, as given {tuned.accuracy_as_given:.4f}; "
+        f"{', '.join(changes)}"
+    )
 
 
 def _training(outputs: Outputs) -> str:
@@ -95,6 +108,7 @@ _FIGURES: dict[str, Callable[[Outputs], str]] = {
     "InteractionValidator": _anomalies,
     "CandidateValidator": _anomalies,
     "Transform": _vocabularies,
+    "Tuner": _tuning,
     "Trainer": _training,
     "BaselineModel": _baseline,
     "PeerEvaluator": _peers,

@@ -26,7 +26,13 @@ from pipeline.verdict import Verdict, failure, judge, judge_evaluation
 INTERRUPTED = 130
 
 
-def run(config: Config, output: Path, as_json: bool, models: ExportedModels | None = None) -> int:
+def run(
+    config: Config,
+    output: Path,
+    as_json: bool,
+    models: ExportedModels | None = None,
+    tune: bool = False,
+) -> int:
     """Runs the pipeline, tells how it went and returns the exit code.
 
     Args:
@@ -35,11 +41,12 @@ def run(config: Config, output: Path, as_json: bool, models: ExportedModels | No
         as_json: Whether the last line of standard output is one JSON object; all that people read
             then goes to standard error.
         models: Models to evaluate instead of training one; None to train.
+        tune: Whether to search for better hyperparameters before the training.
     """
     with captured_logs() as capture:
         terminal = Terminal(capture.err if as_json else capture.out, capture.err)
         paths = OutputPaths.of(output)
-        report, exit_code = LocalRun(config, paths, terminal, capture, models).execute()
+        report, exit_code = LocalRun(config, paths, terminal, capture, models, tune).execute()
         if report.verdict.outcome != "failed":
             report.print_to(terminal.console)
     if as_json:
@@ -56,6 +63,7 @@ class LocalRun:
         terminal: Where it is reported.
         capture: Where everything else goes.
         models: Models to evaluate instead of training one; None to train.
+        tune: Whether to search for better hyperparameters before the training.
     """
 
     def __init__(
@@ -65,8 +73,10 @@ class LocalRun:
         terminal: Terminal,
         capture: LogCapture,
         models: ExportedModels | None,
+        tune: bool,
     ) -> None:
         self._models = models
+        self._tune = tune
         self._config = config
         self._paths = paths
         self._terminal = terminal
@@ -121,7 +131,13 @@ class LocalRun:
             with loading():
                 from pipeline.tfx_run import run_pipeline
             components = run_pipeline(
-                self._config, self._paths, source, self._terminal, self._times, self._models
+                self._config,
+                self._paths,
+                source,
+                self._terminal,
+                self._times,
+                self._models,
+                self._tune,
             )
             return judge_evaluation(components) if self._models else judge(components)
 

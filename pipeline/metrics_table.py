@@ -54,10 +54,13 @@ class Column:
 
 def metrics_table(title: str, columns: Sequence[Column]) -> Table:
     """A row per metric and a column per model, with half the width of intervals where there are."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    # No more than a blank between columns: all peers beside two models have to fit in 80 columns.
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0
+    )
     table.add_column("", no_wrap=True)
     for column in columns:
-        table.add_column(column.title, justify="right", no_wrap=True)
+        table.add_column(column.title.replace("-", "-\n"), justify="right", no_wrap=True)
         if column.intervals:
             table.add_column("±", justify="right", no_wrap=True)
     for metric in _METRICS:

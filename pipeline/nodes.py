@@ -25,6 +25,7 @@ from components.peers.component import Peer
 from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY, SESSION_KNN
 from components.schema_gen.component import CuratedSchemaGen
 from components.transform.component import RetrievalTransform
+from components.tuner.component import RetrievalTuner
 from pipeline.code_version import source_fingerprint
 from pipeline.config import Config
 
@@ -156,6 +157,24 @@ def peer_nodes(config: Config, data: DataNodes) -> PeerNodes:
         code_version=source_fingerprint("components.peer_evaluator.component"),
     ).with_id("PeerEvaluator")
     return PeerNodes([*peers.values(), evaluator], evaluator.outputs["evaluation"])
+
+
+def tuner_node(config: Config, data: DataNodes) -> RetrievalTuner:
+    """Searches for better hyperparameters.
+
+    Args:
+        config: What the run was told.
+        data: What trials are trained on and judged by.
+    """
+    return RetrievalTuner(
+        examples=data.examples,
+        candidates=data.candidates,
+        transform_graph=data.transform_graph,
+        hyperparameters=config.training,
+        trials=config.tuning.trials,
+        seed=config.tuning.seed,
+        code_version=source_fingerprint("components.tuner.component"),
+    ).with_id("Tuner")
 
 
 def evaluator_node(

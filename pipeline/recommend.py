@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
+
+from components.datasets.movielens import MOVIELENS
+from components.serving.interface import (
+    ALIAS,
+    ALIAS_POSITION,
+    EVENT_TIMES,
+    EVENTS,
+    HISTORY_SIGNATURE,
+    INDEX_SIGNATURE,
+    NOW,
+    RECOMMEND_SIGNATURE,
+    REQUEST_TIME,
+    SCORE,
+    SERVING_SIGNATURE,
+    UNKNOWN_TIME,
+)
+from pipeline.exported_models import find_model
 from pipeline.failure import OutputError
 from pipeline.log_capture import captured_logs
+from pipeline.model_catalogue import ModelCatalogue
 from pipeline.paths import OutputPaths
 
-MOST = 100
-_SIGNATURE = "serving_default"
+_LIST = (MOVIELENS.candidate_id, MOVIELENS.candidate_title, SCORE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,50 +51,137 @@ class Recommendation:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What the model said about a user.
+    """What the model said.
 
     Attributes:
         version: Version of the model.
         recommendations: Best first.
+        history: Titles that were asked about, as the model knows them; empty for a user.
     """
 
     version: int
     recommendations: list[Recommendation]
+    history: list[str] = dataclasses.field(default_factory=list)
 
 
-def recommend(paths: OutputPaths, user: str, k: int) -> Answer:
+def recommend_to_user(paths: OutputPaths, user: str, at: int | None, k: int) -> Answer:
     """The best `k` movies for a user; for a user it does not know, the most popular ones.
 
     Args:
         paths: Output folder of the runs that pushed the model; the newest version is used.
         user: Id of the user.
-        k: How many, at most `MOST`.
+        at: When the user asks, in seconds since 1970; None for now.
+        k: How many, at most `SERVED`.
 
     Raises:
-        OutputError: No model was pushed yet.
+        OutputError: No model was pushed yet, or one that cannot be asked so.
     """
-    versions = paths.versions()
-    if not versions:
-        raise OutputError(
-            f"no model was pushed to {paths.serving} yet: run the pipeline first, or name its"
-            " folder with --output."
-        )
-    version = versions[-1]
     with captured_logs():
+        model = _PushedModel(paths)
+        if at is None:
+            lists = model.ask(SERVING_SIGNATURE, {MOVIELENS.query_id: [user]}, _LIST)
+        else:
+            request = {MOVIELENS.query_id: [user], REQUEST_TIME: [at]}
+            lists = model.ask(RECOMMEND_SIGNATURE, request, _LIST)
+    return Answer(model.version, _best(lists, k))
+
+
+def recommend_from_history(paths: OutputPaths, history: Sequence[str], k: int) -> Answer:
+    """The best `k` movies for somebody who is not known, without those of the history.
+
+    Args:
+        paths: Output folder of the runs that pushed the model; the newest version is used.
+        history: Titles or ids of movies; one that is named twice counts once.
+        k: How many, at most `SERVED`.
+
+    Raises:
+        OutputError: No model was pushed yet, or one that cannot be asked so, or one that does not
+            know a movie of the history.
+    """
+    with captured_logs():
+        model = _PushedModel(paths)
+        index = model.ask(INDEX_SIGNATURE, {}, (*_LIST[:2], ALIAS, ALIAS_POSITION))
+        ids, titles, aliases = (
+            _texts(index[name])
+            for name in (MOVIELENS.candidate_id, MOVIELENS.candidate_title, ALIAS)
+        )
+        position_of_id = dict(zip(aliases, index[ALIAS_POSITION].tolist(), strict=True))
+        catalogue = ModelCatalogue(titles, position_of_id)
+        positions = list(dict.fromkeys(map(catalogue.position, history)))
+        request = {
+            EVENTS: [[ids[position] for position in positions]],
+            EVENT_TIMES: [[UNKNOWN_TIME] * len(positions)],
+            REQUEST_TIME: [NOW],
+        }
+        lists = model.ask(HISTORY_SIGNATURE, request, _LIST)
+    return Answer(model.version, _best(lists, k), [titles[position] for position in positions])
+
+
+class _PushedModel:
+    """The newest version that was pushed.
+
+    Args:
+        paths: Output folder of the runs that pushed it.
+
+    Raises:
+        OutputError: There is none, or it is not one of this pipeline.
+    """
+
+    def __init__(self, paths: OutputPaths) -> None:
+        versions = paths.versions()
+        if not versions:
+            raise OutputError(
+                f"no model was pushed to {paths.serving} yet: run the pipeline first, or name its"
+                " folder with --output."
+            )
+        self.version = versions[-1]
+        folder = find_model(str(self.version), paths)
         import tensorflow as tf
 
-        model = tf.saved_model.load(str(paths.serving / str(version)))
-        answer = model.signatures[_SIGNATURE](user_id=tf.constant([user]))
-        ids, titles, scores = (
-            answer[name][0].numpy()[:k].tolist() for name in ("movie_id", "movie_title", "score")
-        )
-    return Answer(
-        version,
-        [
-            Recommendation(rank, movie_id.decode(), title.decode(), score)
-            for rank, (movie_id, title, score) in enumerate(
-                zip(ids, titles, scores, strict=True), start=1
+        self._model = tf.saved_model.load(str(folder))
+
+    def ask(
+        self, name: str, inputs: Mapping[str, Any], outputs: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        """Outputs of a signature for one request.
+
+        Args:
+            name: Name of the signature.
+            inputs: Its inputs, as nested lists; the query features that it takes besides are told
+                to be missing.
+            outputs: What it has to give.
+
+        Raises:
+            OutputError: There is no such signature.
+        """
+        import tensorflow as tf
+
+        signature = self._model.signatures.get(name)
+        if signature is None or not signature.structured_outputs.keys() >= set(outputs):
+            raise OutputError(
+                f"version {self.version} cannot be asked by its signature {name!r}: it is a model"
+                " of an earlier release; run the pipeline to push a new one."
             )
-            if title  # empty where the user has seen all other movies
-        ],
-    )
+        _, expected = signature.structured_input_signature
+        tensors = {}
+        for key, spec in expected.items():
+            missing = [""] if spec.dtype == tf.string else [-1]
+            tensors[key] = tf.constant(inputs.get(key, missing), spec.dtype)
+        answer = signature(**tensors)
+        return {output: answer[output].numpy() for output in outputs}
+
+
+def _best(lists: Mapping[str, np.ndarray], k: int) -> list[Recommendation]:
+    """The first `k` of the only list."""
+    ids, titles, scores = (lists[name][0, :k] for name in _LIST)
+    return [
+        Recommendation(rank, movie_id, title, score)
+        for rank, (movie_id, title, score) in enumerate(
+            zip(_texts(ids), _texts(titles), scores.tolist(), strict=True), start=1
+        )
+        if title  # empty where all other movies were seen
+    ]
+
+
+def _texts(values: np.ndarray) -> list[str]:
+    return [value.decode() for value in values.tolist()]

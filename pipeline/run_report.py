@@ -33,6 +33,8 @@ _COLOURS: dict[Outcome, str] = {
     "not_blessed": "yellow",
     "failed": "red",
 }
+# The check of the gate on rows that a model was trained on.
+_SHARE_IN_TRAIN = "share_of_rows_in_train"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +71,7 @@ class RunReport:
                 "reason": self.verdict.reason,
                 "reasons": self.verdict.reasons,
                 **_evaluation_json(self.verdict.evaluation),
+                "tuned": self.verdict.tuned.to_json() if self.verdict.tuned else None,
                 "models": [str(path) for path in self._evaluated()],
                 "serving_path": str(self.paths.serving / str(version)) if versions else None,
                 "version": version,
@@ -89,12 +92,13 @@ class RunReport:
         assert evaluation is not None
         console.print()
         console.print(self._table(evaluation))
+        console.print()
         console.print(
             "The notebook of TensorFlow Recommenders publishes a top_100_accuracy of "
             f"{NOTEBOOK_TOP_100_ACCURACY}."
         )
         if self.verdict.outcome == "compared":
-            _print_leaks(console, evaluation)
+            _print_repeated_rows(console, self.verdict)
         else:
             if self.models:
                 console.print(slices_table(evaluation.slices))
@@ -104,6 +108,8 @@ class RunReport:
         line = Text(outcome.replace("_", " "), style=f"bold {_COLOURS[outcome]}")
         line.append(f": {self.verdict.reason}", style="not bold default")
         console.print(line)
+        if self.verdict.tuned:
+            console.print(Text(self.verdict.tuned.sentence))
         versions = self.paths.versions()
         if versions and not self.models:
             console.print(Text(f"Served: {self.paths.serving / str(versions[-1])}"))
@@ -129,17 +135,23 @@ class RunReport:
         return metrics_table(title, [*columns, *peer_columns(evaluation.peers)])
 
 
-def _print_leaks(console: Console, evaluation: Evaluation) -> None:
+def _print_repeated_rows(console: Console, verdict: Verdict) -> None:
+    """Tells which of two compared models were trained on rows that they are compared on."""
+    evaluation = verdict.evaluation
+    assert evaluation
     assert evaluation.baseline
+    [bound] = (r["bound"] for r in verdict.reasons if r["check"] == _SHARE_IN_TRAIN)
     for name, metrics in (("first", evaluation.baseline), ("second", evaluation.metrics)):
-        if metrics["rows_in_train"]:
-            console.print(
-                Text(
-                    f"The {name} model was trained on {metrics['rows_in_train']:,.0f} of these "
-                    f"{metrics['example_count']:,.0f} rows: its figures are no evaluation.",
-                    style="bold red",
-                )
-            )
+        rows, repeated = metrics["example_count"], metrics["rows_in_train"]
+        if not repeated:
+            continue
+        line = Text(f"The {name} model was trained on {repeated:,.0f} of these {rows:,.0f} rows")
+        if repeated / rows > bound:
+            line.append(": its figures are no evaluation.")
+            line.stylize("bold red")
+        else:
+            line.append(f", a share of {repeated / rows:.4f}, not above {bound:.4f}.")
+        console.print(line)
 
 
 def _evaluation_json(evaluation: Evaluation | None) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def run_pipeline(
     terminal: Terminal,
     times: dict[str, ComponentTime],
     models: ExportedModels | None,
+    tune: bool,
 ) -> dict[str, ComponentRecord]:
     """Runs every component that the cache cannot answer for.
 
@@ -40,6 +41,7 @@ def run_pipeline(
         terminal: Where each component is reported.
         times: Filled with the time of each component that begins.
         models: Models to evaluate instead of training one; None to train.
+        tune: Whether to search for better hyperparameters before the training.
 
     Returns:
         What each component did.
@@ -52,7 +54,7 @@ def run_pipeline(
     if models:
         pipeline = create_evaluation_pipeline(config, paths, source, models)
     else:
-        pipeline = create_pipeline(config, paths, source)
+        pipeline = create_pipeline(config, paths, source, tune)
 
     def report(ended: ComponentTime) -> None:
         record = records.components()[ended.name]

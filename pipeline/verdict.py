@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pipeline.component_record import ComponentRecord, OutputArtifact
+from pipeline.tuned import Tuned
 
 Outcome = Literal["pushed", "unchanged", "blessed", "compared", "not_blessed", "failed"]
 EXIT_CODES: dict[Outcome, int] = {
@@ -21,6 +22,7 @@ EXIT_CODES: dict[Outcome, int] = {
 
 _EVALUATOR = "Evaluator"
 _PUSHER = "Pusher"
+_TUNER = "Tuner"
 _GAIN = "unseen_top_100_accuracy_gain"
 
 
@@ -60,12 +62,14 @@ class Verdict:
         reason: Why, in one sentence.
         reasons: Every check of the gate: its name, value, bound, whether passed, and a sentence.
         evaluation: What was measured; None where the run ended before that.
+        tuned: What a Tuner found; None where there was none, or the run ended before its end.
     """
 
     outcome: Outcome
     reason: str
     reasons: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     evaluation: Evaluation | None = None
+    tuned: Tuned | None = None
 
     @property
     def exit_code(self) -> int:
@@ -90,7 +94,10 @@ def judge(components: Mapping[str, ComponentRecord]) -> Verdict:
         reason = f"{failed_checks(reasons)}."
     else:
         raise ValueError(f"the Pusher recorded the unknown outcome {outcome!r}")
-    return Verdict(outcome, reason, reasons, evaluation)
+    tuned = None
+    if _TUNER in components:
+        tuned = Tuned.of_artifact(components[_TUNER].outputs["tuner_results"])
+    return Verdict(outcome, reason, reasons, evaluation, tuned)
 
 
 def judge_evaluation(components: Mapping[str, ComponentRecord]) -> Verdict:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.datasets.grouplens_files import write_grouplens_100k
+from tests.datasets.grouplens_files import make_sample, write_100k, write_grouplens_100k
 
 _ROOT = Path(__file__).parents[1]
 # Run by the checkout's own set-up and continuous integration.
 _ELSEWHERE = ("make run", "make test", "source .venv/bin/activate")
 _VERSION = re.compile(r"\d{10}")
+_TITLE = re.compile(r".+ \(\d{4}\)")
 # Bounds that a model of a few generated events can meet.
 _LOOSE_GATE = [
     *("--set", "gate.min_top_100_accuracy=0.01", "--set", "gate.min_unseen_top_100_accuracy=0.01"),
@@ -41,17 +42,20 @@ def test_only_known_commands() -> None:
 @pytest.mark.slow
 @pytest.mark.end_to_end
 def test_runner_commands(tmp_path: Path) -> None:
-    write_grouplens_100k(tmp_path / "data", users=60, movies=160, events=3000, seed=7)
+    sample = make_sample(users=60, movies=160, events=3000, seed=7)
+    write_100k(tmp_path / "data", sample)
     output = ["--output", str(tmp_path / "output")]
     generated = [*output, "--data", str(tmp_path / "data"), *_LOOSE_GATE]
     for seed in ("training.seed=1", "training.seed=2"):
         _run(["run", *generated, "--set", seed], {0})
     pushed = iter(sorted((tmp_path / "output" / "serving" / "retrieval").iterdir()) * 2)
+    titles = (title for _, title, _ in sample.movies if _TITLE.fullmatch(title))
     for command in _commands():
         if command in _ELSEWHERE:
             continue
         _, _, *arguments = shlex.split(command)
         arguments = [next(pushed).name if _VERSION.fullmatch(a) else a for a in arguments]
+        arguments = [next(titles) if _TITLE.fullmatch(a) else a for a in arguments]
         # What a model of so few events is worth is not what this test is about.
         accepted = {0, 3} if arguments[0] == "run" else {0}
         _run([*arguments, *(output if arguments[0] == "recommend" else generated)], accepted)

@@ -24,7 +24,7 @@ from components.evaluator.results import ModelMetrics, read_results
 from components.evaluator.slices import RowSlicer
 from components.example_gen.splits import SplitSpec
 from components.examples.artifacts import SPLIT
-from components.serving import export
+from components.serving import interface
 
 EVAL_SPLIT = "eval"
 
@@ -61,7 +61,7 @@ def evaluate(
                 name=name,
                 # Named, because TFMA would load each model as a Keras model to find out.
                 model_type=tfma.TF_GENERIC,
-                signature_name=export.EVALUATION_SIGNATURE,
+                signature_name=interface.EVALUATION_SIGNATURE,
                 is_baseline=name == baseline,
             )
             for name in names

@@ -31,7 +31,7 @@ from components.evaluator.served_lists import ServedLists
 from components.evaluator.slices import OVERALL, RowSlicer, SliceKey
 from components.examples import parquet
 from components.examples.columns import HISTORY, HISTORY_TIMES, SEEN_CANDIDATES
-from components.serving import export
+from components.serving import interface
 
 BatchStatistics = dict[str, tuple[RankStatistics, ListStatistics]]
 
@@ -173,22 +173,23 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
         """Row metrics, counted rows and list statistics of one model."""
         # Which rows are one request is the model's own word; the comparison holds it to that.
         _, first, request = np.unique(
-            outputs[export.REQUEST], return_index=True, return_inverse=True
+            outputs[interface.REQUEST], return_index=True, return_inverse=True
         )
         served = ServedLists.ask(
             model, batch.take(pa.array(first)), self._rolling, self._catalogue, self._definition
         )
-        usable = outputs[export.USABLE].astype(bool)
-        rank, unseen_rank = outputs[export.RANK], outputs[export.UNSEEN_RANK]
-        norm_is_usable = np.isfinite(outputs[export.QUERY_NORM]) & (outputs[export.QUERY_NORM] > 0)
-        row_values = rank_values(rank, unseen_rank, outputs[export.RETURNING_RANK])
+        usable = outputs[interface.USABLE].astype(bool)
+        rank, unseen_rank = outputs[interface.RANK], outputs[interface.UNSEEN_RANK]
+        norm = outputs[interface.QUERY_NORM]
+        norm_is_usable = np.isfinite(norm) & (norm > 0)
+        row_values = rank_values(rank, unseen_rank, outputs[interface.RETURNING_RANK])
         row_values[POPULARITY_RANK] = self._mean_popularity_rank(served)[request]
         counted = {
             UNUSABLE_ROWS: ~(usable & norm_is_usable),
-            ROWS_IN_TRAIN: outputs[export.IN_TRAIN].astype(bool),
+            ROWS_IN_TRAIN: outputs[interface.IN_TRAIN].astype(bool),
             ROWS_SERVED_DIFFERENTLY: usable & served.differ(request, numbers, unseen_rank),
         }
-        lists = ListStatistics.of_rows(served.numbers, outputs[export.TOP], len(self._catalogue))
+        lists = ListStatistics.of_rows(served.numbers, outputs[interface.TOP], len(self._catalogue))
         return row_values, counted, lists
 
     def _mean_popularity_rank(self, served: ServedLists) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from components.datasets.definition import DatasetDefinition
 from components.evaluator.catalogue import Catalogue
-from components.serving import export
+from components.serving import interface
 
 INDEX_DIFFERENCES = "index_differences"
 UNUSABLE_VECTORS = "unusable_vectors"
@@ -29,13 +29,13 @@ def check_index(
         id and title, and entries of the index that are no such candidate or the same one again.
         `unusable_vectors`: candidates whose vector's norm is zero, infinite or not a number.
     """
-    index = model.signatures[export.INDEX_SIGNATURE]()
+    index = model.signatures[interface.INDEX_SIGNATURE]()
     ids, titles = (
         index[name].numpy() for name in (definition.candidate_id, definition.candidate_title)
     )
     numbers = catalogue.numbers_of_entries(ids, titles)
     found = len(np.unique(numbers[numbers >= 0]))
-    norms = index[export.NORM].numpy()
+    norms = index[interface.NORM].numpy()
     return {
         INDEX_DIFFERENCES: float(len(catalogue) - found + len(ids) - found),
         UNUSABLE_VECTORS: float(np.sum(~(np.isfinite(norms) & (norms > 0)))),

@@ -13,7 +13,7 @@ from components.datasets.definition import DatasetDefinition
 from components.evaluator.catalogue import Catalogue
 from components.examples import parquet
 from components.examples.columns import HISTORY, HISTORY_TIMES, SEEN_CANDIDATES
-from components.serving import export
+from components.serving import interface
 from components.serving.ranking import MISS
 
 # Two graphs may round one product differently: scores as close as this may stand in any order.
@@ -57,14 +57,14 @@ class ServedLists:
             catalogue: The catalogue, to recognise candidates by.
             definition: The dataset's definition.
         """
-        name = export.HISTORY_SIGNATURE if rolling else export.RECOMMEND_SIGNATURE
+        name = interface.HISTORY_SIGNATURE if rolling else interface.RECOMMEND_SIGNATURE
         signature = model.signatures[name]
         numbers, scores = [], []
         at_once = max(1, _MOST_SCORES // len(catalogue))
         for start in range(0, len(requests), at_once):
             part = requests.slice(start, at_once)
             inputs = {
-                export.REQUEST_TIME: parquet.column(part, definition.event_time)
+                interface.REQUEST_TIME: parquet.column(part, definition.event_time)
                 .flatten()
                 .to_numpy(),
                 **(_events(part, catalogue, definition) if rolling else _query(part, definition)),
@@ -82,7 +82,7 @@ class ServedLists:
             titles = answer[definition.candidate_title].numpy()
             found = catalogue.numbers_of_entries(ids.ravel(), titles.ravel())
             numbers.append(found.reshape(ids.shape))
-            scores.append(answer[export.SCORE].numpy())
+            scores.append(answer[interface.SCORE].numpy())
         return cls(np.concatenate(numbers), np.concatenate(scores))
 
     def differ(
@@ -144,10 +144,10 @@ def _events(
     lengths = np.bincount(request, minlength=len(rows))
     place = np.arange(len(order)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     keys = np.full((len(rows), lengths.max(initial=0)), b"", dtype=object)
-    event_times = np.full(keys.shape, export.UNKNOWN_TIME, np.int64)
+    event_times = np.full(keys.shape, interface.UNKNOWN_TIME, np.int64)
     keys[request[order], place] = catalogue.keys_of_hashes(hashes[order])
     event_times[request[order], place] = times[order]
-    return {export.EVENTS: keys, export.EVENT_TIMES: event_times}
+    return {interface.EVENTS: keys, interface.EVENT_TIMES: event_times}
 
 
 def _listed(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:

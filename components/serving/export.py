@@ -23,39 +23,35 @@ from components.serving.context import (
     of_returning_visitors,
     row_numbers,
 )
+from components.serving.interface import (
+    ALIAS,
+    ALIAS_POSITION,
+    EVALUATION_SIGNATURE,
+    EVENT_TIMES,
+    EVENTS,
+    HISTORY_SIGNATURE,
+    IN_TRAIN,
+    INDEX_SIGNATURE,
+    NORM,
+    QUERY_NORM,
+    RANK,
+    RECOMMEND_SIGNATURE,
+    REQUEST,
+    REQUEST_TIME,
+    RETURNING_RANK,
+    SCORE,
+    SERVED,
+    SERVING_SIGNATURE,
+    TOP,
+    UNSEEN_RANK,
+    USABLE,
+)
 from components.serving.query_events import QueryEvents
 from components.serving.scorers import Scorer, table
 from components.transform import preprocessing
 from components.transform.graph import TransformGraph
 from components.transform.reading import CandidateTable
 
-# To be raised with every change of what `evaluation` takes or gives: models of another interface
-# cannot be evaluated together.
-INTERFACE_VERSION = 2
-SERVED = 100
-SERVING_SIGNATURE = "serving_default"
-RECOMMEND_SIGNATURE = "recommend"
-HISTORY_SIGNATURE = "recommend_from_history"
-EVALUATION_SIGNATURE = "evaluation"
-INDEX_SIGNATURE = "indexed_candidates"
-# Inputs of the signatures that recommend.
-REQUEST_TIME = "request_time"
-NOW = -1
-EVENTS = "events"
-EVENT_TIMES = "event_times"
-UNKNOWN_TIME = -1
-# Outputs of the evaluation signature.
-RANK = "rank"
-UNSEEN_RANK = "unseen_rank"
-RETURNING_RANK = "returning_rank"
-REQUEST = "request"
-USABLE = "usable"
-TOP = "top"
-IN_TRAIN = "in_train"
-QUERY_NORM = "query_norm"
-# Output of the index signature.
-NORM = "norm"
-SCORE = "score"
 # Odd numbers of 63 bits, to keep requests with equal sums of hashes apart.
 _MULTIPLIERS = (0x1E3779B97F4A7C15, 0x2545F4914F6CDD1D, 0x3C79AC492BA7B653)
 
@@ -211,7 +207,7 @@ class RetrievalServing(tf.Module):
         """
         definition = self._definition
         integers = tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64)
-        raw = [definition.query_id, definition.candidate_key, *self.scorer.query_features]
+        raw = [definition.candidate_key, *self.scorer.query_features]
         columns = tf.io.parse_example(
             examples,
             {
@@ -219,13 +215,14 @@ class RetrievalServing(tf.Module):
                     name: tf.io.VarLenFeature(self.transform_graph.column_types[name])
                     for name in raw
                 },
+                definition.query_id: tf.io.FixedLenFeature([], tf.string),
                 definition.event_time: tf.io.FixedLenFeature([], tf.int64),
                 **dict.fromkeys((HISTORY, HISTORY_TIMES, SEEN_CANDIDATES), integers),
             },
         )
-        time = columns.pop(definition.event_time)
+        query_id, time = columns.pop(definition.query_id), columns.pop(definition.event_time)
         hashes, times, seen = (columns.pop(n) for n in (HISTORY, HISTORY_TIMES, SEEN_CANDIDATES))
-        features = self.transform_graph(columns)
+        features = self.transform_graph({definition.query_id: _one_per_row(query_id), **columns})
         candidate = features[preprocessing.CANDIDATE]
         context = QueryContext(
             features[preprocessing.QUERY],
@@ -234,8 +231,9 @@ class RetrievalServing(tf.Module):
             seen,
             _query_features(features),
         )
-        by_events = [context.query + 1, _sums(seen)]
-        by_time = [time, _sums(hashes)] if self.scorer.reads_history else []
+        # By the raw id: queries that are not in the vocabulary have histories and features too.
+        by_events = [tf.strings.to_hash_bucket_fast(query_id, tf.int64.max), _sums(seen)]
+        by_time = [time] if self.scorer.reads_history else []
         first, distinct = _distinct([*by_events, *by_time])
         ranks, norms = self._rank(_take(context, first), distinct, candidate)
         returning_rank = ranks.unseen_rank
@@ -259,11 +257,19 @@ class RetrievalServing(tf.Module):
         }
 
     def indexed_candidates(self) -> dict[str, tf.Tensor]:
-        """Every candidate that can be served: id and title (string), norm (float32), each [N]."""
+        """Every candidate that can be served.
+
+        Returns:
+            Id and title (string) and norm (float32), each [N]. `alias` [any], string: every raw id
+            that an event may have; `alias_position` [any], int64: which of the candidates it names.
+        """
+        aliases, positions = self.position_of_id.export()
         return {
             self._definition.candidate_id: tf.identity(self.ids),
             self._definition.candidate_title: tf.identity(self.titles),
             NORM: self.scorer.candidate_norms(),
+            ALIAS: aliases,
+            ALIAS_POSITION: positions,
         }
 
     def _recommend(
@@ -314,8 +320,11 @@ class RetrievalServing(tf.Module):
         history, ages = (
             most_recent(keep(values, is_before), self._history_length) for values in (events, ages)
         )
+        # Each candidate once, as evaluation has it.
+        first, group = _distinct([row_numbers(events) * self._candidates + events.values])
+        seen = keep(events, tf.gather(first, group) == tf.range(tf.size(group, tf.int64)))
         context = QueryContext(
-            transformed[preprocessing.QUERY], history, ages, events, _query_features(transformed)
+            transformed[preprocessing.QUERY], history, ages, seen, _query_features(transformed)
         )
         scores = self.scorer.scores(self.scorer.prepare(context), 0, self._candidates)
         scores = ranking.exclude(scores, events)

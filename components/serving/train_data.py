@@ -12,7 +12,7 @@ from tfx.utils import path_utils
 from components.datasets.definition import DatasetDefinition
 from components.example_gen.splits import SplitSpec
 from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT, INTERFACE, SPLIT
-from components.serving import export
+from components.serving import export, interface
 from components.serving.query_events import QueryEvents
 from components.serving.scorers import Scorer
 from components.transform import preprocessing, reading
@@ -75,5 +75,5 @@ class TrainData:
             self.definition,
             path_utils.serving_model_dir(model.uri),
         )
-        model.set_int_custom_property(INTERFACE, export.INTERFACE_VERSION)
+        model.set_int_custom_property(INTERFACE, interface.INTERFACE_VERSION)
         model.set_string_custom_property(SPLIT, self.examples.get_string_custom_property(SPLIT))

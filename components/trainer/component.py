@@ -26,6 +26,9 @@ class RetrievalTrainerSpec(types.ComponentSpec):
         standard_component_specs.TRANSFORM_GRAPH_KEY: component_spec.ChannelParameter(
             type=standard_artifacts.TransformGraph
         ),
+        standard_component_specs.BEST_HYPERPARAMETERS_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.HyperParameters, optional=True
+        ),
     }
     OUTPUTS = {
         standard_component_specs.MODEL_KEY: component_spec.ChannelParameter(
@@ -45,6 +48,7 @@ class RetrievalTrainer(base_component.BaseComponent):
         candidates: The catalogue, an input of its own so that lineage shows it.
         transform_graph: The transform graph.
         hyperparameters: Of model and training.
+        best_hyperparameters: Values that a Tuner found, which replace those of `hyperparameters`.
         code_version: Fingerprint of the code behind this component, part of its cache key.
     """
 
@@ -58,6 +62,7 @@ class RetrievalTrainer(base_component.BaseComponent):
         candidates: types.BaseChannel,
         transform_graph: types.BaseChannel,
         hyperparameters: Hyperparameters,
+        best_hyperparameters: types.BaseChannel | None,
         code_version: str,
     ) -> None:
         super().__init__(
@@ -66,6 +71,7 @@ class RetrievalTrainer(base_component.BaseComponent):
                 candidates=candidates,
                 transform_graph=transform_graph,
                 hyperparameters=hyperparameters.to_json(),
+                best_hyperparameters=best_hyperparameters,
                 code_version=code_version,
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils
 
-from components.serving.train_data import TrainData
 from components.trainer import index, training
 from components.trainer.hyperparameters import Hyperparameters
-from components.transform import preprocessing, reading
+from components.trainer.inputs import TrainingInputs
 
 TRAINING_CURVE = "training_curve.json"
 
@@ -33,25 +34,10 @@ class Executor(base_executor.BaseExecutor):
         model_run = artifact_utils.get_single_uri(
             output_dict[standard_component_specs.MODEL_RUN_KEY]
         )
-        data = TrainData.read(input_dict, with_history=True)
-        valid_split = reading.load_interactions(
-            data.examples.uri,
-            "valid",
-            data.transform_graph,
-            data.definition,
-            data.candidates,
-            with_history=True,
-        )
-        hyperparameters = Hyperparameters.from_json(exec_properties["hyperparameters"])
-        fitted = training.train(
-            data.train_split,
-            valid_split,
-            data.candidates,
-            data.events,
-            preprocessing.query_feature_widths(),
-            hyperparameters,
-            model_run,
-        )
+        inputs = TrainingInputs.read(input_dict)
+        data = inputs.data
+        hyperparameters = _hyperparameters(input_dict, exec_properties)
+        fitted = inputs.train(hyperparameters, model_run)
         scorer = index.build_scorer(
             fitted, data.events.queries, hyperparameters, data.definition.context_features()
         )
@@ -64,3 +50,16 @@ class Executor(base_executor.BaseExecutor):
         model.set_int_custom_property("queries", data.events.queries)
         model.set_int_custom_property("candidates", len(data.candidates))
         model.set_string_custom_property(training.VALID_METRIC, f"{max(valid):.6f}")
+        model.set_string_custom_property("hyperparameters", hyperparameters.to_json())
+
+
+def _hyperparameters(
+    input_dict: dict[str, list[Any]], exec_properties: dict[str, Any]
+) -> Hyperparameters:
+    """What is given, with the values that a Tuner found in its place, if there was one."""
+    given = Hyperparameters.from_json(exec_properties["hyperparameters"])
+    found = input_dict.get(standard_component_specs.BEST_HYPERPARAMETERS_KEY)
+    if not found:
+        return given
+    file = io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(found))
+    return dataclasses.replace(given, **json.loads(io_utils.read_string_file(file))["values"])

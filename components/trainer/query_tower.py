@@ -11,13 +11,13 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from components.serving.context import QueryContext, most_recent, row_numbers
+from components.serving.context import LONG_AGO, QueryContext, most_recent, row_numbers
 from components.trainer import initial_weights
 from components.trainer.hyperparameters import Hyperparameters
 from components.transform.preprocessing import UNKNOWN
 
-# Buckets of the age of the latest event: powers of 4 seconds, up to two years.
-_AGE_BUCKETS = 14
+# Buckets of the age of the latest event: powers of 4 seconds up to `LONG_AGO`, then no event at all.
+_AGE_BUCKETS = 13
 _AGE_BASE = 4.0
 # Buckets of the number of events: powers of 2.
 _SIZE_BUCKETS = 12
@@ -124,6 +124,9 @@ class QueryTower(tf.Module):
     def _of_events(self, context: QueryContext, dropout_seed: tf.Tensor | None) -> tf.Tensor:
         """What events add to the vectors [B, D]."""
         hyperparameters = self._hyperparameters
+        # Few train events come after longer than those of the visitors that training lets return.
+        ages = context.ages.with_values(tf.minimum(context.ages.values, LONG_AGO))
+        context = context._replace(ages=ages)
         history = context.seen if hyperparameters.history == "all" else context.history
         size = tf.cast(history.row_lengths(), tf.float32)
         weights = tf.gather(tf.math.rsqrt(size + _HISTORY_PRIOR), row_numbers(history))

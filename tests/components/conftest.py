@@ -10,7 +10,9 @@ from components.trainer.hyperparameters import Hyperparameters
 from tests.components.steps import Artifacts, run_all
 from tests.datasets.grouplens_files import write_grouplens_100k
 
-HYPERPARAMETERS = Hyperparameters(embedding_dimension=8, batch_size=128, epochs=3, patience=0)
+HYPERPARAMETERS = Hyperparameters(
+    embedding_dimension=8, hidden_units=16, batch_size=128, epochs=3, patience=0
+)
 
 
 @pytest.fixture(scope="session")

@@ -2,90 +2,307 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from components.examples import parquet
+from tests.components.conftest import HYPERPARAMETERS
+from tests.components.numpy_tower import LONG_AGO, NumpyTower, Request
+from tests.components.oracle import Oracle
 from tests.components.steps import Artifacts
 
+_FAR_FUTURE = 4_000_000_000
+_NOW = 900_000_000
 _SERVE = """
 import json, sys
 import tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
-serve = model.signatures["serving_default"]
-lists = serve(user_id=tf.constant(json.loads(sys.argv[2])))
-print(json.dumps({
-    "inputs": {
-        k: [str(v.dtype), v.shape.as_list()]
-        for k, v in serve.structured_input_signature[1].items()
-    },
-    "title": [[t.decode() for t in row] for row in lists["movie_title"].numpy().tolist()],
-    "id": [[t.decode() for t in row] for row in lists["movie_id"].numpy().tolist()],
-    "score": [[str(s) for s in row] for row in lists["score"].numpy().tolist()],
-    "query": model.scorer.query_vectors.numpy().tolist(),
-    "candidate": model.scorer.candidate_vectors.numpy().tolist(),
-    "titles": [t.decode() for t in model.titles.numpy()],
-}))
+
+def plain(tensor):
+    rows = tensor.numpy().tolist()
+    return [[text.decode() for text in row] for row in rows] if tensor.dtype == tf.string else rows
+
+answers = []
+for name, inputs in json.load(sys.stdin):
+    types = model.signatures[name].structured_input_signature[1]
+    given = {key: tf.constant(values, types[key].dtype) for key, values in inputs.items()}
+    answer = model.signatures[name](**given)
+    answers.append({key: plain(tensor) for key, tensor in answer.items()})
+inputs = {
+    name: {
+        key: [given.dtype.name, given.shape.as_list()]
+        for key, given in signature.structured_input_signature[1].items()
+    }
+    for name, signature in model.signatures.items()
+}
+print(json.dumps({"inputs": inputs, "answers": answers}))
 """
+
+# Times and titles, oldest first.
+Events = list[tuple[int, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Served:
+    """A list that was served."""
+
+    titles: list[str]
+    ids: list[str]
+    scores: list[float]
+
+
+class Expectation:
+    """What a user did, and the list that follows from it by hand.
+
+    Args:
+        artifacts: The data set and its model.
+    """
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        self.oracle = Oracle(artifacts.examples, artifacts.transform_graph)
+        scorer = tf.saved_model.load(f"{artifacts.model.uri}/Format-Serving").scorer
+        self._tower = NumpyTower(scorer.query_tower, HYPERPARAMETERS)
+        self._candidates = scorer.candidate_vectors.numpy()
+        users = sorted(self.oracle.train, key=lambda user: -len(self.oracle.train[user]))
+        self.users = [users[0], users[20], users[-1]]
+        items = Path(artifacts.source, "u.item").read_text("latin-1").splitlines()
+        self.titles_of_ids = dict(line.split("|")[:2] for line in items)
+
+    def events(self, user: str) -> Events:
+        """The train events of a user."""
+        return sorted(self.oracle.train[user])
+
+    def times(self) -> list[tuple[str, int]]:
+        """Users and times to ask at: that of an event, the second after, and all events' end."""
+        asked = []
+        for user in self.users:
+            events = self.events(user)
+            middle = events[len(events) // 2][0]
+            asked += [
+                (user, time) for time in (events[0][0], middle, middle + 1, events[-1][0] + 9)
+            ]
+        return asked
+
+    def best(self, events: Events, now: int) -> tuple[list[str], list[float]]:
+        """Titles and scores for somebody with these events at a time."""
+        oracle = self.oracle
+        history = [(oracle.places[title], now - time) for time, title in events if time < now]
+        scores = self._candidates @ self._tower.vector(Request(-1, history))
+        seen = {title for _, title in events}
+        kept = [place for place, title in enumerate(oracle.titles) if title not in seen]
+        best = sorted(kept, key=lambda place: -scores[place])[:100]
+        return [oracle.titles[place] for place in best], [scores[place] for place in best]
 
 
 @pytest.fixture(scope="module")
-def served(artifacts: Artifacts) -> dict[str, object]:
-    path = f"{artifacts.model.uri}/Format-Serving"
-    users = json.dumps(["1", "2", "nobody"])
+def expectation(artifacts: Artifacts) -> Expectation:
+    return Expectation(artifacts)
+
+
+def _from_history(rows: Sequence[Events], times: Sequence[int]) -> tuple[str, dict[str, Any]]:
+    """A request by events, filled up to the longest row."""
+    longest = max(len(row) for row in rows)
+    padded = [[*row, *[(-1, "")] * (longest - len(row))] for row in rows]
+    inputs = {
+        "events": [[title for _, title in row] for row in padded],
+        "event_times": [[time for time, _ in row] for row in padded],
+        "request_time": list(times),
+    }
+    return "recommend_from_history", inputs
+
+
+def _requests(expectation: Expectation) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Signature and inputs, by the name under which tests find the answer."""
+    users = [*expectation.users, "nobody"]
+    asked = expectation.times()
+    shared = expectation.titles_of_ids["2"]
+    others = [expectation.titles_of_ids[number] for number in ("7", "11")]
+    sitting = [(_NOW - 5000, others[0]), (_NOW - 60, shared), (_NOW - 3, others[1])]
+    return {
+        "default": ("serving_default", {"user_id": users}),
+        "now": ("recommend", {"user_id": users, "request_time": [-1] * 4}),
+        "far future": ("recommend", {"user_id": users, "request_time": [_FAR_FUTURE] * 4}),
+        "at a time": (
+            "recommend",
+            {"user_id": [user for user, _ in asked], "request_time": [time for _, time in asked]},
+        ),
+        "own events": _from_history(
+            [expectation.events(user) for user, _ in asked], [time for _, time in asked]
+        ),
+        "own events now": _from_history([expectation.events(user) for user in users[:3]], [-1] * 3),
+        "one sitting": _from_history(
+            [
+                sitting,
+                [
+                    (time, number)
+                    for (time, _), number in zip(sitting, ["7", "2", "11"], strict=True)
+                ],
+                [sitting[0], (_NOW - 60, "159"), sitting[2]],
+                [sitting[2], sitting[0], sitting[1]],
+                [(-1, ""), sitting[0], (_NOW - 1, "Unheard of (1995)"), *sitting[1:], (5, "")],
+                # Both are seen, and neither is context.
+                [*sitting, (_NOW, expectation.titles_of_ids["20"]), (_NOW + 9, "21")],
+            ],
+            [_NOW] * 6,
+        ),
+        "without times": _from_history(
+            [
+                [(-1, title) for _, title in sitting],
+                [(_NOW - LONG_AGO, title) for _, title in sitting],
+                [(-1, sitting[0][1]), *sitting[1:]],
+                [(_NOW - LONG_AGO, sitting[0][1]), *sitting[1:]],
+            ],
+            [_NOW] * 4,
+        ),
+        "no events": ("recommend_from_history", {**_from_history([[]], [_NOW])[1]}),
+        "nearly all": _from_history(
+            [[(_NOW - 9, title) for title in expectation.oracle.titles[:100]]], [_NOW]
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def answer(artifacts: Artifacts, expectation: Expectation) -> dict[str, Any]:
+    """The answers to all requests, and the inputs of the signatures."""
+    requests = _requests(expectation)
     result = subprocess.run(
-        [sys.executable, "-c", _SERVE, path, users], capture_output=True, text=True, check=False
+        [sys.executable, "-c", _SERVE, f"{artifacts.model.uri}/Format-Serving"],
+        input=json.dumps([*requests.values()]),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
-    answer: dict[str, object] = json.loads(result.stdout.splitlines()[-1])
-    return answer
+    answered: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return {
+        "inputs": answered["inputs"],
+        **dict(zip(requests, answered["answers"], strict=True)),
+    }
 
 
-def _train_titles(artifacts: Artifacts, user: str) -> set[str]:
-    titles = set()
-    for batch in parquet.read_split(artifacts.examples.uri, "train", ["user_id", "movie_title"]):
-        for who, title in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            if who[0].decode() == user:
-                titles.add(title[0].decode())
-    return titles
+def _served(answer: dict[str, Any], name: str) -> list[Served]:
+    found = answer[name]
+    rows = zip(found["movie_title"], found["movie_id"], found["score"], strict=True)
+    return [Served(*row) for row in rows]
 
 
-def test_signature(served: dict[str, object]) -> None:
-    assert served["inputs"] == {"user_id": ["<dtype: 'string'>", [None]]}
+def _assert_is(served: Served, titles: list[str], scores: list[float]) -> None:
+    assert served.titles == [*titles, *[""] * (100 - len(titles))]
+    np.testing.assert_allclose(served.scores[: len(scores)], scores, rtol=1e-4, atol=1e-5)
+    assert served.scores[len(scores) :] == [-math.inf] * (100 - len(scores))
 
 
-def test_lists_are_the_best_unseen_of_a_dot_product(
-    served: dict[str, object], artifacts: Artifacts
+def _assert_same(one: Served, other: Served) -> None:
+    assert (one.titles, one.ids) == (other.titles, other.ids)
+    np.testing.assert_allclose(one.scores, other.scores, rtol=1e-5)
+
+
+def test_the_inputs_of_each_signature(answer: dict[str, Any]) -> None:
+    ids, times = ["string", [None]], ["int64", [None]]
+    assert answer["inputs"] == {
+        "serving_default": {"user_id": ids},
+        "recommend": {"user_id": ids, "request_time": times},
+        "recommend_from_history": {
+            "events": ["string", [None, None]],
+            "event_times": ["int64", [None, None]],
+            "request_time": times,
+        },
+        "evaluation": {"examples": ids},
+        "indexed_candidates": {},
+    }
+
+
+@pytest.mark.parametrize("name", ["now", "far future"])
+def test_whoever_asks_without_a_time_asks_now(answer: dict[str, Any], name: str) -> None:
+    """All events are longer ago than any that the model tells apart."""
+    for one, other in zip(_served(answer, "default"), _served(answer, name), strict=True):
+        _assert_same(one, other)
+
+
+def test_ids_belong_to_their_titles(answer: dict[str, Any], expectation: Expectation) -> None:
+    for served in _served(answer, "default"):
+        for title, number in zip(served.titles, served.ids, strict=True):
+            assert title == (expectation.titles_of_ids[number] if number else "")
+
+
+def test_lists_at_a_time_follow_from_the_events_before_it(
+    answer: dict[str, Any], expectation: Expectation
 ) -> None:
-    vocabulary = f"{artifacts.transform_graph.uri}/transform_fn/assets/queries"
-    users = Path(vocabulary).read_text().split()
-    candidates = np.array(served["candidate"])
-    for row, user in enumerate(["1", "2"]):
-        scores = candidates @ np.array(served["query"])[users.index(user)]
-        seen = _train_titles(artifacts, user)
-        titles = np.array(served["titles"])
-        order = [i for i in np.argsort(-scores, kind="stable") if titles[i] not in seen]
-        length = len(served["title"][row])  # type: ignore[index]
-        order = order[:length]
-        assert length == min(100, len(titles))
-        expected = [*titles[order], *[""] * (length - len(order))]
-        assert served["title"][row] == expected  # type: ignore[index]
-        listed = [float(s) for s in served["score"][row][: len(order)]]  # type: ignore[index]
-        np.testing.assert_allclose(listed, scores[order], rtol=1e-4, atol=1e-5)
-        rest = served["score"][row][len(order) :]  # type: ignore[index]
-        assert all(score == "-inf" for score in rest)
+    asked = expectation.times()
+    found = _served(answer, "at a time")
+    for served, (user, time) in zip(found, asked, strict=True):
+        _assert_is(served, *expectation.best(expectation.events(user), time))
+    # An event counts from the second after it.
+    assert found[1].titles != found[2].titles
 
 
-def test_unknown_user_gets_the_popular(served: dict[str, object], artifacts: Artifacts) -> None:
-    counts: dict[str, int] = {}
-    for batch in parquet.read_split(artifacts.examples.uri, "train", ["movie_title"]):
-        for title in batch.column(0).to_pylist():
-            counts[title[0].decode()] = counts.get(title[0].decode(), 0) + 1
-    listed = [counts.get(title, 0) for title in served["title"][2]]  # type: ignore[index]
-    assert listed == sorted(listed, reverse=True)
-    assert listed[0] == max(counts.values())
+def test_the_own_events_of_a_user_give_what_the_user_gets(answer: dict[str, Any]) -> None:
+    for by_events, by_user in (("own events", "at a time"), ("own events now", "now")):
+        served = _served(answer, by_events)
+        for one, other in zip(served, _served(answer, by_user)[: len(served)], strict=True):
+            _assert_same(one, other)
+
+
+@pytest.mark.parametrize(
+    ("form", "place"),
+    [("ids", 1), ("another id of the title", 2), ("unsorted", 3), ("with what is nothing", 4)],
+)
+def test_one_sitting_in_other_forms_is_the_same(
+    answer: dict[str, Any], form: str, place: int
+) -> None:
+    found = _served(answer, "one sitting")
+    _assert_same(found[place], found[0])
+
+
+def test_a_sitting_is_read_and_left_out(answer: dict[str, Any], expectation: Expectation) -> None:
+    _, inputs = _requests(expectation)["one sitting"]
+    found = _served(answer, "one sitting")
+    sitting: Events = list(zip(inputs["event_times"][0], inputs["events"][0], strict=True))[:3]
+    _assert_is(found[0], *expectation.best(sitting, _NOW))
+    later = [(_NOW, expectation.titles_of_ids[number]) for number in ("20", "21")]
+    _assert_is(found[5], *expectation.best([*sitting, *later], _NOW))
+    assert {title for _, title in later} <= set(found[0].titles)
+
+
+def test_events_without_a_time_are_long_ago(answer: dict[str, Any]) -> None:
+    found = _served(answer, "without times")
+    _assert_same(found[0], found[1])
+    _assert_same(found[2], found[3])
+    assert found[0].titles != found[2].titles
+
+
+def test_whoever_is_unknown_gets_a_whole_list(
+    answer: dict[str, Any], expectation: Expectation
+) -> None:
+    nobody, nothing = _served(answer, "default")[-1], _served(answer, "no events")[0]
+    _assert_same(nobody, nothing)
+    _assert_is(nobody, *expectation.best([], _FAR_FUTURE))
+    assert len(set(nobody.titles)) == 100
+    # What is popular comes first, if the model has learned that much.
+    popularity = expectation.oracle.popularity
+    first, last = (
+        sum(popularity[title] for title in titles)
+        for titles in (nobody.titles[:20], nobody.titles[-20:])
+    )
+    assert first > 2 * last
+
+
+def test_where_little_is_left_places_are_empty(
+    answer: dict[str, Any], expectation: Expectation
+) -> None:
+    [served] = _served(answer, "nearly all")
+    left = len(expectation.oracle.titles) - 100
+    assert 0 < left < 100
+    assert set(served.titles[:left]) == set(expectation.oracle.titles[100:])
+    assert served.titles[left:] == served.ids[left:] == [""] * (100 - left)
+    assert all(map(math.isfinite, served.scores[:left]))
+    assert served.scores[left:] == [-math.inf] * (100 - left)

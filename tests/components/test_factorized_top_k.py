@@ -9,6 +9,8 @@ import tensorflow_recommenders as tfrs
 
 from components.evaluator.rank_statistics import TOP_K, rank_values
 from components.serving import ranking
+from tests.components.conftest import HYPERPARAMETERS
+from tests.components.numpy_tower import NumpyTower
 from tests.components.oracle import Oracle
 from tests.components.steps import Artifacts
 
@@ -35,18 +37,19 @@ def _ours(queries: np.ndarray, candidates: np.ndarray, truth: np.ndarray) -> dic
         tf.constant(truth, tf.int64),
         tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int64), tf.zeros_like(rows)),
     )
-    values = rank_values(ranks.rank.numpy(), ranks.unseen_rank.numpy())
+    values = rank_values(*[ranks.rank.numpy()] * 3)
     return {f"top_{k}_accuracy": float(values[f"top_{k}_accuracy"].mean()) for k in TOP_K}
 
 
 @pytest.fixture(scope="module")
 def vectors(artifacts: Artifacts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Query vectors of the eval rows, candidate vectors, and the true candidates' positions."""
-    oracle = Oracle(artifacts)
+    oracle = Oracle(artifacts.examples, artifacts.transform_graph)
     scorer = tf.saved_model.load(f"{artifacts.model.uri}/Format-Serving").scorer
-    users = [oracle.users.index(row.user) for row in oracle.rows]
-    truth = np.array([oracle.titles.index(row.title) for row in oracle.rows])
-    return scorer.query_vectors.numpy()[users], scorer.candidate_vectors.numpy(), truth
+    tower = NumpyTower(scorer.query_tower, HYPERPARAMETERS)
+    queries = [tower.vector(oracle.request(row)) for row in oracle.rows]
+    truth = np.array([oracle.places[row.title] for row in oracle.rows])
+    return np.array(queries, np.float32), scorer.candidate_vectors.numpy(), truth
 
 
 def test_without_ties_and_by_id_the_numbers_are_the_same(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.evaluator.gate import GateBounds
+from components.example_gen.splits import SplitSpec
 from pipeline import presets
 from pipeline.nodes import gate_bounds
 from tests import real_data
@@ -14,8 +15,10 @@ from tests.components.steps import Artifacts, run_all
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     """MovieLens 100K after everything up to the evaluation of the peers."""
-    hyperparameters = presets.load(presets.DEFAULT, []).training
-    return run_all(real_data.source(), tmp_path_factory.mktemp("real"), hyperparameters)
+    config = presets.load(presets.DEFAULT, [])
+    spec = SplitSpec(**config.split.model_dump())
+    folder = tmp_path_factory.mktemp("real")
+    return run_all(real_data.source(), folder, config.training, spec)
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,10 @@ from tfx.types import standard_artifacts
 
 from components.evaluator.gate import GateBounds, SliceFloor
 from components.examples import parquet
-from components.serving import export
+from components.peers.names import IMPLICIT_ALS, POPULARITY
+from components.serving import export, interface
+from components.serving.query_events import QueryEvents
 from components.serving.scorers import DotProductScorer
-from components.serving.seen import SeenCandidates
 from components.trainer import training
 from components.trainer.model import TwoTowerModel
 from components.transform import preprocessing, reading
@@ -86,7 +87,7 @@ def _saved(module: tf.Module, signatures: dict[str, Any], folder: Path) -> Any:
 
 
 def _retrained(real: Artifacts, folder: Path, **changes: Any) -> Any:
-    hyperparameters = dataclasses.replace(HYPERPARAMETERS, **changes)
+    hyperparameters = dataclasses.replace(HYPERPARAMETERS, **{"epochs": 3, **changes})
     return run_trainer(real.training_inputs(), folder, hyperparameters)[0]
 
 
@@ -110,19 +111,22 @@ def test_constant_embeddings(judge: Judge) -> None:
 
 def test_all_zero(judge: Judge) -> None:
     def change(loaded: Any) -> None:
-        for table in (loaded.scorer.query_vectors, loaded.scorer.candidate_vectors):
+        tower = loaded.scorer.query_tower
+        for table in (loaded.scorer.candidate_vectors, tower.event_vectors, tower.constant):
             table.assign(tf.zeros_like(table))
 
     failed = judge.failed(_doctored(judge.real.model, judge.folder / "cheat", change))
-    assert {"unseen_top_100_accuracy", "unusable_rows", "unusable_vectors"} <= set(failed)
+    assert {"unseen_top_100_accuracy", "repeated_top_10_share", "unusable_vectors"} <= set(failed)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_no_finite_number_in_one_row(judge: Judge, value: float) -> None:
+def test_no_finite_number_in_some_rows(judge: Judge, value: float) -> None:
+    """Those of the few users who have seen one rare title."""
+
     def change(loaded: Any) -> None:
-        vectors = loaded.scorer.query_vectors.numpy()
-        vectors[3, 5] = value
-        loaded.scorer.query_vectors.assign(vectors)
+        vectors = loaded.scorer.query_tower.event_vectors.numpy()
+        vectors[1_200, 5] = value
+        loaded.scorer.query_tower.event_vectors.assign(vectors)
 
     model = _doctored(judge.real.model, judge.folder / "cheat", change)
     assert judge.failed(model) == ["unusable_rows"]
@@ -132,10 +136,11 @@ def test_popularity_dressed_up_as_a_model(judge: Judge) -> None:
     """Vectors of every width say nothing but popularity."""
 
     def change(loaded: Any) -> None:
-        queries = loaded.scorer.query_vectors.numpy()
-        noise = np.random.default_rng(0).normal(0, 1e-3, queries.shape)
-        noise[:, -1] = 1
-        loaded.scorer.query_vectors.assign(noise.astype(np.float32))
+        vectors = loaded.scorer.candidate_vectors.numpy()
+        noise = np.random.default_rng(0).normal(0, 1e-3, vectors.shape)
+        popularity = tf.saved_model.load(f"{judge.real.peers[POPULARITY].uri}/Format-Serving")
+        noise[:, -1] = popularity.scorer.candidate_vectors.numpy()[:, -1]
+        loaded.scorer.candidate_vectors.assign(noise.astype(np.float32))
 
     model = _doctored(judge.real.model, judge.folder / "cheat", change)
     # Even where the floor under the accuracy is too low to see it.
@@ -150,7 +155,7 @@ def test_trained_on_shuffled_labels(judge: Judge, monkeypatch: pytest.MonkeyPatc
 
     def with_shuffled_labels(split: reading.Interactions, *arguments: Any) -> Any:
         shuffled = np.random.default_rng(0).permutation(split.candidate)
-        return train(reading.Interactions(split.query, shuffled), *arguments)
+        return train(dataclasses.replace(split, candidate=shuffled), *arguments)
 
     monkeypatch.setattr(training, "train", with_shuffled_labels)
     failed = judge.failed(_retrained(judge.real, judge.folder / "cheat"))
@@ -178,12 +183,21 @@ def test_index_missing_a_third_of_the_catalogue(judge: Judge) -> None:
         real.candidates.uri, "train", real.transform_graph.uri, definition
     )
     kept = len(candidates) * 2 // 3
-    tables = tf.saved_model.load(f"{real.model.uri}/Format-Serving")
+    tables = tf.saved_model.load(f"{real.peers[IMPLICIT_ALS].uri}/Format-Serving")
     queries, vectors = (
         table.numpy() for table in (tables.scorer.query_vectors, tables.scorer.candidate_vectors)
     )
-    train_split = reading.load_interactions(
-        real.examples.uri, "train", real.transform_graph.uri, definition
+    split = reading.load_interactions(
+        real.examples.uri,
+        "train",
+        real.transform_graph.uri,
+        definition,
+        candidates,
+        with_history=False,
+    )
+    rows = split.candidate < kept
+    below = dataclasses.replace(
+        split, query=split.query[rows], candidate=split.candidate[rows], time=split.time[rows]
     )
     module = export.RetrievalServing(
         DotProductScorer(queries[:-1, :-1], vectors[:kept, :-1], np.expm1(vectors[:kept, -1])),
@@ -192,18 +206,20 @@ def test_index_missing_a_third_of_the_catalogue(judge: Judge) -> None:
             keys=candidates.keys[:kept],
             ids=candidates.ids[:kept],
             titles=candidates.titles[:kept],
+            aliases=candidates.aliases[:kept],
         ),
-        SeenCandidates.in_train(_below(train_split, kept), len(queries) - 1, kept),
+        QueryEvents.in_train(below, len(queries) - 1),
+        512,
         TransformGraph(real.transform_graph.uri),
         definition,
     )
     model = _saved(module, module.signatures(), judge.folder / "cheat")
-    assert judge.failed(model) == ["index_differences"]
+    assert judge.failed(model, bounds=_for_als(judge.bounds)) == ["index_differences"]
 
 
-def _below(split: reading.Interactions, bound: int) -> reading.Interactions:
-    rows = split.candidate < bound
-    return reading.Interactions(split.query[rows], split.candidate[rows])
+def _for_als(bounds: GateBounds) -> GateBounds:
+    """What ALS passes, whose tables are easier to tamper with than a tower."""
+    return dataclasses.replace(bounds, min_unseen_top_100_accuracy=0.5, min_top_100_accuracy=0.3)
 
 
 def test_candidate_ids_shifted_by_one(judge: Judge) -> None:
@@ -227,9 +243,10 @@ def test_evaluation_graph_differs_from_the_serving_graph(judge: Judge) -> None:
     """A good model is shown to the Evaluator, another one would be served."""
     module = tf.Module()
     module.good = tf.saved_model.load(f"{judge.real.model.uri}/Format-Serving")
-    module.served = tf.saved_model.load(f"{judge.real.peers['popularity'].uri}/Format-Serving")
+    module.served = tf.saved_model.load(f"{judge.real.peers[POPULARITY].uri}/Format-Serving")
     signatures = dict(module.good.signatures.items())
-    signatures[export.SERVING_SIGNATURE] = module.served.signatures[export.SERVING_SIGNATURE]
+    for name in (interface.SERVING_SIGNATURE, interface.RECOMMEND_SIGNATURE):
+        signatures[name] = module.served.signatures[name]
     model = _saved(module, signatures, judge.folder / "cheat")
     failed = judge.failed(model)
     # It serves popularity, so its lists cover too little besides.
@@ -243,14 +260,46 @@ def test_evaluation_graph_differs_from_the_serving_graph(judge: Judge) -> None:
     )
 
 
+def test_evaluation_reads_what_happened_later(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its ranks are of a request that knows all train events, its lists of one that cannot."""
+    rank = export.RetrievalServing._rank
+
+    def with_later_events(self: export.RetrievalServing, context: Any, *arguments: Any) -> Any:
+        ages = context.seen.with_values(tf.ones_like(context.seen.values, tf.float32))
+        return rank(self, context._replace(history=context.seen, ages=ages), *arguments)
+
+    monkeypatch.setattr(export.RetrievalServing, "_rank", with_later_events)
+    model = _retrained(judge.real, judge.folder / "cheat", epochs=1)
+    assert "rows_served_differently" in judge.failed(model)
+
+
+def test_all_rows_declared_to_be_one_request(judge: Judge) -> None:
+    """So that the Evaluator would ask for one list per batch only."""
+    module = tf.Module()
+    module.good = tf.saved_model.load(f"{judge.real.model.uri}/Format-Serving")
+    signatures = dict(module.good.signatures.items())
+    evaluation = signatures[interface.EVALUATION_SIGNATURE]
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+    def one_request(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs = dict(evaluation(examples=examples))
+        return {**outputs, interface.REQUEST: tf.zeros_like(outputs[interface.REQUEST])}
+
+    signatures[interface.EVALUATION_SIGNATURE] = one_request.get_concrete_function()
+    model = _saved(module, signatures, judge.folder / "cheat")
+    assert "rows_served_differently" in judge.failed(model)
+
+
 def test_serving_without_exclusion_of_the_seen(judge: Judge) -> None:
     def change(loaded: Any) -> None:
-        splits = loaded.seen_splits.numpy()
+        splits = loaded.event_splits.numpy()
         splits[:-1] = 0  # all of it is the unknown user's
-        loaded.seen_splits.assign(splits)
+        loaded.event_splits.assign(splits)
 
-    model = _doctored(judge.real.model, judge.folder / "cheat", change)
-    assert judge.failed(model) == ["rows_served_differently"]
+    model = _doctored(judge.real.peers[IMPLICIT_ALS], judge.folder / "cheat", change)
+    assert judge.failed(model, bounds=_for_als(judge.bounds)) == ["rows_served_differently"]
 
 
 def test_trained_on_eval_rows(judge: Judge) -> None:
@@ -259,7 +308,8 @@ def test_trained_on_eval_rows(judge: Judge) -> None:
     shutil.copytree(judge.real.examples.uri, leaking.uri, dirs_exist_ok=True)
     for place, path in enumerate(sorted(Path(judge.real.examples.uri, "Split-eval").iterdir())):
         shutil.copy(path, Path(leaking.uri, "Split-train", f"leaked-{place}.parquet"))
-    assert parquet.count_rows(leaking.uri, "train") == 72216 + 19905
+    rows = [parquet.count_rows(judge.real.examples.uri, split) for split in ("train", "eval")]
+    assert parquet.count_rows(leaking.uri, "train") == sum(rows)
     inputs = {**judge.real.training_inputs(), "examples": leaking}
     model, _ = run_trainer(inputs, judge.folder / "cheat", HYPERPARAMETERS)
     failed = judge.failed(model)
@@ -275,23 +325,25 @@ def test_better_overall_but_far_worse_on_a_floored_slice(judge: Judge, real: Art
 
     def weaken(loaded: Any) -> None:
         vectors = loaded.scorer.query_vectors.numpy()
-        noise = np.random.default_rng(0).normal(0, 0.25, vectors[:, :-2].shape)
-        vectors[:, :-2] += noise
+        scale = vectors[:, :-1].std()
+        vectors[:, :-1] += np.random.default_rng(0).normal(0, scale, vectors[:, :-1].shape)
         loaded.scorer.query_vectors.assign(vectors)
 
     def break_for_some(loaded: Any) -> None:
         vectors = loaded.scorer.query_vectors.numpy()
-        vectors[rows, :-2] *= -1
+        vectors[rows, :-1] *= -1
         loaded.scorer.query_vectors.assign(vectors)
 
-    baseline = _doctored(real.model, judge.folder / "baseline", weaken)
-    model = _doctored(real.model, judge.folder / "cheat", break_for_some)
+    als = real.peers[IMPLICIT_ALS]
+    baseline = _doctored(als, judge.folder / "baseline", weaken)
+    model = _doctored(als, judge.folder / "cheat", break_for_some)
     floor = SliceFloor("bucketized_user_age", "56", 0.4, min_rows=200)
-    floored = dataclasses.replace(judge.bounds, slice_floors=(floor,))
+    bounds = _for_als(judge.bounds)
+    floored = dataclasses.replace(bounds, slice_floors=(floor,))
     failed = judge.failed(model, baseline, floored)
     assert failed == ["slice bucketized_user_age=56"]
     # Without the floor it is blessed, and better than the baseline.
-    again = Judge(real, judge.bounds, judge.folder / "unfloored")
+    again = Judge(real, bounds, judge.folder / "unfloored")
     assert again.failed(model, baseline) == []
 
 

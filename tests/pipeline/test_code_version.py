@@ -7,10 +7,10 @@ from pipeline.code_version import imported_modules, source_fingerprint
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMPONENTS = (
-    *("example_gen", "example_validator", "transform", "trainer"),
+    *("example_gen", "example_validator", "transform", "tuner", "trainer"),
     *("peers", "peer_evaluator", "evaluator", "pusher"),
 )
-_MODELS = {"trainer", "peers", "peer_evaluator", "evaluator"}
+_MODELS = {"tuner", "trainer", "peers", "peer_evaluator", "evaluator"}
 
 
 @pytest.fixture
@@ -41,11 +41,14 @@ def changed_by_editing(root: Path, file: str) -> set[str]:
         ("components/__init__.py", set(COMPONENTS)),
         ("components/datasets/movielens.py", set(COMPONENTS) - {"pusher", "example_validator"}),
         ("components/datasets/delimited.py", {"example_gen"}),
-        ("components/trainer/towers.py", {"trainer"}),
+        ("components/trainer/query_tower.py", {"tuner", "trainer"}),
+        ("components/trainer/executor.py", {"trainer"}),
+        ("components/tuner/search.py", {"tuner"}),
         ("components/evaluator/metrics.py", {"peer_evaluator", "evaluator"}),
         ("components/evaluator/gate.py", {"evaluator"}),
         ("components/peers/item_knn.py", {"peers"}),
-        ("components/serving/export.py", _MODELS),
+        ("components/serving/export.py", {"tuner", "trainer", "peers"}),
+        ("components/serving/interface.py", _MODELS),
         ("components/pusher/__init__.py", {"pusher"}),
         ("components/pusher/executor.py", {"pusher"}),
         # Named to Transform by a string, and imported by what trains and evaluates.

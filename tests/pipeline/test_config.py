@@ -19,7 +19,7 @@ def test_every_preset_is_valid_complete_and_described() -> None:
         assert any(f"--preset {name}" in line for line in header)
         written = {line.split(" = ")[0] for line in text.splitlines() if " = " in line}
         missing = {key.split(".")[1] for key in config_keys()} - written
-        missing -= {"cache", "slices", "slice_floors"}  # of no preset, but of a user
+        missing -= {"cache", "slices", "slice_floors", "trials"}  # of no preset, but of a user
         assert not missing, (name, missing, config)
 
 
@@ -85,6 +85,8 @@ def test_paths_do_not_depend_on_the_working_directory(
         ("gate.min_top_100_accuracy=7", r"gate\.min_top_100_accuracy cannot be '7'"),
         ("gate.max_repeated_top_10_share=1", r"gate\.max_repeated_top_10_share cannot be '1'"),
         ("gate.min_coverage_at_100=0", r"gate\.min_coverage_at_100 cannot be '0'"),
+        ("tuning.trials=0", r"tuning\.trials cannot be '0'.*greater than or equal to 1"),
+        ("tuning.seed=0", r"tuning\.seed cannot be '0'.*greater than or equal to 1"),
         ("evaluation.slices=['mood']", r"mood is no slice; there are query_activity"),
         (
             "gate.slice_floors=[{slice='mood', value='good', min_unseen_top_100_accuracy=0.1, "

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import json
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ml_metadata.proto import metadata_store_pb2
 
+from pipeline.cli import main
 from tests.datasets.grouplens_files import write_grouplens_100k
 from tests.pipeline.command_line import (
     RUNNER,
@@ -189,6 +192,92 @@ def test_recommendations_come_from_the_latest_model(runs: Runs) -> None:
     assert answers["42"]["recommendations"] != answers["nobody"]["recommendations"]
 
 
+@pytest.fixture
+def titles(workspace: Workspace) -> list[str]:
+    """Titles by the number of the movie, which begins at 1."""
+    lines = (workspace.data / "u.item").read_text(encoding="latin-1").splitlines()
+    return ["", *(line.split("|")[1] for line in lines)]
+
+
+@pytest.fixture
+def ask(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
+    """Runs `recommend` in this process, which has loaded TensorFlow."""
+
+    def ask(*arguments: str) -> Finished:
+        code = main(["recommend", "--output", str(workspace.output), *arguments])
+        return Finished(code, *capsys.readouterr())
+
+    return ask
+
+
+def test_a_user_can_ask_at_another_time(ask: Callable[..., Finished]) -> None:
+    user = ("--user", "42", "--json", "-k", "100")
+    now, before_all, on_a_day, at_its_first_second = (
+        ask(*user, *at) for at in ((), ("--at", "0"), ("--at", "1998-04-01"), ("--at", "891388800"))
+    )
+    for answer in (now, before_all, on_a_day):
+        assert (answer.code, answer.err) == (0, "")
+        assert set(answer.report) == {"user", "version", "recommendations"}
+        assert answer.report["user"] == "42"
+    assert before_all.report["recommendations"] != now.report["recommendations"]
+    assert on_a_day.report == at_its_first_second.report
+
+
+def test_somebody_never_seen_can_ask_by_a_history(
+    runs: Runs, titles: list[str], ask: Callable[..., Finished]
+) -> None:
+    by_title = ask("--history", titles[5], "--history", titles[9], "--json", "-k", "100")
+    assert (by_title.code, by_title.err) == (0, "")
+    report = by_title.report
+    assert set(report) == {"history", "version", "recommendations"}
+    assert report["history"] == [titles[5], titles[9]]
+    assert report["version"] == runs.steps[2].finished.report["version"]
+    found = [item["title"] for item in report["recommendations"]]
+    assert len(set(found)) == 100
+    assert not {titles[5], titles[9]} & set(found)
+
+    for names in (("5", "9"), (f" {titles[5].upper()} ", "9", "5")):
+        options = [option for name in names for option in ("--history", name)]
+        assert ask(*options, "--json", "-k", "100").report == report
+    other = ask("--history", titles[7], "--json", "-k", "100").report
+    assert other["recommendations"][:10] != report["recommendations"][:10]
+
+
+def test_a_history_may_have_any_id_of_a_shared_title(
+    titles: list[str], ask: Callable[..., Finished]
+) -> None:
+    assert titles[149] == titles[2]
+    by_title, *by_id = (ask("--history", name, "--json") for name in (titles[2], "2", "149"))
+    assert by_title.report["history"] == [titles[2]]
+    for answer in by_id:
+        assert answer.report == by_title.report
+
+
+def test_a_list_is_headed_by_whom_it_is_for(
+    titles: list[str], ask: Callable[..., Finished]
+) -> None:
+    for arguments, whom in (
+        (("--user", "42"), "For user 42, by version"),
+        (("--history", "5", "--history", "4"), f"For someone who saw {titles[5]}, {titles[4]}, by"),
+    ):
+        answer = ask(*arguments, "-k", "3")
+        assert (answer.code, answer.err) == (0, "")
+        assert " ".join(answer.out.split()).startswith(whom)
+
+
+@pytest.mark.parametrize("named", [["Film 5"], ["5", "Film 5, The"]])
+def test_a_movie_that_the_model_does_not_know_is_one_sentence(
+    named: list[str], titles: list[str], ask: Callable[..., Finished]
+) -> None:
+    options = [option for name in named for option in ("--history", name)]
+    for arguments in (options, [*options, "--json"]):
+        answer = ask(*arguments)
+        assert (answer.code, answer.out) == (1, "")
+        assert f"{named[-1]!r} is neither the title nor the id of a movie" in answer.err
+        assert f'did you mean "{titles[5]}" or ' in answer.err
+        assert len(answer.err.splitlines()) == 1
+
+
 def test_exported_models_are_evaluated_and_compared(runs: Runs) -> None:
     workspace = runs.workspace
     first, last = (runs.steps[place].finished.report for place in (0, 2))
@@ -354,3 +443,49 @@ def test_a_second_run_at_the_same_time_is_refused(workspace: Workspace) -> None:
     assert f"process {process.pid}" in sentence
     first = finish(process)
     assert first.code == 0, first.err
+
+
+def test_the_trainer_trains_with_what_the_tuner_found(runs: Runs) -> None:
+    workspace = runs.workspace
+    command = ("run", "--tune", "--set", "tuning.trials=2")
+    finished = workspace.on_models(*command)
+    assert finished.code == 0, finished.err
+    assert {"Tuner", "Trainer"}.isdisjoint(finished.cached)
+
+    store = workspace.store()
+    tuned = finished.report["tuned"]
+    (best,) = store.get_artifacts_by_type("HyperParameters")
+    (results,) = store.get_artifacts_by_type("TunerResults")
+    assert best.uri != results.uri
+    (trainer,) = (
+        store.get_executions_by_id([event.execution_id])[0]
+        for event in store.get_events_by_artifact_ids([best.id])
+        if event.type == metadata_store_pb2.Event.INPUT
+    )
+    assert trainer.type.endswith("RetrievalTrainer")
+    outputs = [
+        event.artifact_id
+        for event in store.get_events_by_execution_ids([trainer.id])
+        if event.type == metadata_store_pb2.Event.OUTPUT
+    ]
+    (model,) = (
+        artifact for artifact in store.get_artifacts_by_type("Model") if artifact.id in outputs
+    )
+    used = json.loads(model.custom_properties["hyperparameters"].string_value)
+    found = json.loads((Path(best.uri) / "best_hyperparameters.txt").read_text(encoding="utf-8"))
+    assert used.items() >= found["values"].items()
+    for assignment in tuned["assignments"]:
+        key, _, value = assignment.partition("=")
+        assert used[key.removeprefix("training.")] == json.loads(value)
+        assert f"--set {assignment}" in finished.err
+    accuracy = float(model.custom_properties["valid_unseen_top_100_accuracy"].string_value)
+    assert accuracy == pytest.approx(tuned["accuracy"], abs=1e-6)
+    assert tuned["accuracy"] >= tuned["accuracy_as_given"]
+    assert tuned["trials"] == 2
+
+    again = workspace.on_models(*command)
+    assert again.code == 0, again.err
+    assert again.report["verdict"] == "unchanged"
+    assert {"Tuner", "Trainer", "Evaluator"} <= again.cached
+    assert again.report["tuned"] == tuned
+    assert runs.steps[0].finished.report["tuned"] is None

@@ -1,0 +1,1 @@
+"""Tuner: a search for better hyperparameters of the two-tower model, judged by the valid split."""

@@ -1,0 +1,151 @@
+"""The loss and its gradients against numpy, for vectors that stand in place of the towers."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.trainer import model as model_module
+from components.trainer.hyperparameters import Hyperparameters
+from components.trainer.model import Batch, TwoTowerModel
+from tests.components.numpy_tower import Request, contexts
+
+_HYPERPARAMETERS = Hyperparameters(
+    embedding_dimension=4, history="none", query_id=True, session_decays=()
+)
+_COUNTS = np.array([5, 0, 2, 9, 1, 0, 3])
+_N = len(_COUNTS)
+
+
+class _Table(tf.Module):
+    """Stands in place of a tower."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        super().__init__()
+        self.values = tf.Variable(values.astype(np.float32))
+
+    def __call__(self, wanted: object, seed: object = None) -> tf.Tensor:
+        if tf.is_tensor(wanted):
+            return tf.gather(self.values, wanted)
+        return tf.convert_to_tensor(self.values)
+
+    def catalogue(self) -> tf.Tensor:
+        return tf.convert_to_tensor(self.values)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Case:
+    """A batch, and the vectors of its queries and of the catalogue."""
+
+    queries: np.ndarray
+    catalogue: np.ndarray
+    positive: list[int]
+    seen: list[list[int]]
+    weight: np.ndarray
+
+
+def _case(seed: int) -> _Case:
+    rng = np.random.default_rng(seed)
+    # Repeated positives; a query that saw nothing, one that saw the positives of the others, one
+    # that saw a candidate twice, and one that saw all but its positive.
+    positive = [3, 0, 3, 6, 2, 0]
+    seen = [[0, 6, 1], [], [5], [3, 3, 4, 0], [number for number in range(_N) if number != 2], [2]]
+    return _Case(
+        queries=rng.normal(0, 1, [6, 4]),
+        catalogue=rng.normal(0, 1, [_N, 4]),
+        positive=positive,
+        seen=seen,
+        weight=np.array([1.0, 0.5, 2.0, 1.5, 1.0, 0.0]),
+    )
+
+
+def _measured(
+    case: _Case, **changes: object
+) -> tuple[TwoTowerModel, float, np.ndarray, np.ndarray]:
+    """The model, its loss, and the gradients of the vectors of queries and catalogue."""
+    hyperparameters = dataclasses.replace(_HYPERPARAMETERS, **changes)  # type: ignore[arg-type]
+    model = TwoTowerModel(3, _COUNTS, (_COUNTS + 1) / 27, {}, {}, hyperparameters)
+    model.query_tower, model.candidate_tower = _Table(case.queries), _Table(case.catalogue)
+    asked = contexts([Request(number, [], seen) for number, seen in enumerate(case.seen)])
+    batch = Batch(asked, tf.constant(case.positive, tf.int64), tf.constant(case.weight, tf.float32))
+    tables = [model.query_tower.values, model.candidate_tower.values]
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(batch)
+    gradients = [tf.convert_to_tensor(found).numpy() for found in tape.gradient(loss, tables)]
+    return model, float(loss), *gradients
+
+
+def _expected(
+    case: _Case, columns: list[int], correction: np.ndarray, is_in: np.ndarray, own: list[int]
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The loss of a softmax, and its gradients.
+
+    Args:
+        case: The batch.
+        columns: The candidate of each column [C].
+        correction: Added to the scores of each column [C].
+        is_in: Whether each column takes part in the softmax of each pair [B, C].
+        own: The column of the positive of each pair [B].
+    """
+    vectors = case.catalogue[columns]
+    scores = np.where(is_in, case.queries @ vectors.T + correction, -np.inf)
+    share = np.exp(scores - scores.max(axis=1, keepdims=True))
+    share /= share.sum(axis=1, keepdims=True)
+    rows = np.arange(len(own))
+    loss = -np.sum(case.weight * np.log(share[rows, own]))
+    share[rows, own] -= 1
+    share *= case.weight[:, None]
+    of_catalogue = np.zeros_like(case.catalogue)
+    for column, candidate in enumerate(columns):
+        of_catalogue[candidate] += share[:, column] @ case.queries
+    return float(loss), share @ vectors, of_catalogue
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("mask_seen", [False, True])
+def test_full_softmax_is_that_of_the_catalogue(mask_seen: bool, seed: int) -> None:
+    case = _case(seed)
+    is_in = np.ones([6, _N], bool)
+    for row, seen in enumerate(case.seen if mask_seen else []):
+        is_in[row, seen] = False
+    _, *measured = _measured(case, softmax="full", mask_seen=mask_seen)
+    expected = _expected(case, list(range(_N)), np.zeros(_N), is_in, case.positive)
+    for found, wanted in zip(measured, expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mask_seen", [False, True])
+@pytest.mark.parametrize("logq_correction", [False, True])
+def test_in_batch_softmax_is_that_of_the_batch(logq_correction: bool, mask_seen: bool) -> None:
+    case = _case(2)
+    positive = np.array(case.positive)
+    own = list(range(len(positive)))
+    is_in = np.ones([6, 6], bool)
+    correction = np.zeros(6)
+    if logq_correction:
+        correction = -np.log((_COUNTS[positive] + 1) / (_COUNTS + 1).sum())
+        is_in &= (positive[:, None] != positive) | np.eye(6, dtype=bool)
+    for row, seen in enumerate(case.seen if mask_seen else []):
+        is_in[row] &= ~np.isin(positive, seen)
+    _, *measured = _measured(
+        case, softmax="in_batch", logq_correction=logq_correction, mask_seen=mask_seen
+    )
+    expected = _expected(case, case.positive, correction, is_in, own)
+    for found, wanted in zip(measured, expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("most", "softmax"), [(_N, "full"), (_N - 1, "in_batch")])
+def test_auto_samples_large_catalogues(
+    monkeypatch: pytest.MonkeyPatch, most: int, softmax: str
+) -> None:
+    monkeypatch.setattr(model_module, "MOST_FOR_FULL_SOFTMAX", most)
+    case = _case(3)
+    model, loss, *_ = _measured(case, softmax="auto")
+    assert model.softmax == softmax
+    assert loss == _measured(case, softmax=softmax)[1]
+    other = {"full": "in_batch", "in_batch": "full"}[softmax]
+    assert loss != pytest.approx(_measured(case, softmax=other)[1], rel=1e-3)

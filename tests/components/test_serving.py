@@ -1,0 +1,343 @@
+"""The serving module in this process, around towers that read what the default does not.
+
+The towers are not trained: their variables are drawn, and scores follow from them by hand.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.datasets.movielens import MOVIELENS
+from components.examples.hashing import candidate_hash
+from components.serving.export import RetrievalServing
+from components.serving.ranking import MISS
+from components.serving.scorers import TowerScorer
+from components.serving.train_data import TrainData
+from components.trainer.hyperparameters import Hyperparameters
+from components.trainer.query_tower import QueryTower
+from components.transform import preprocessing
+from components.transform.graph import TransformGraph
+from tests.components.numpy_tower import NumpyTower, Request
+from tests.components.oracle import Oracle
+from tests.components.steps import Artifacts
+
+_HYPERPARAMETERS = Hyperparameters(
+    embedding_dimension=4, hidden_units=5, session_decays=(600.0, 86400.0)
+)
+_NOW = 900_000_000
+
+# Titles and times, oldest first.
+Events = list[tuple[str, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """A row to evaluate.
+
+    Attributes:
+        user: Who.
+        title: What.
+        history: Titles and times of what the row may know.
+        seen: Titles that must not be served.
+        time: When.
+        gender: Label of the user.
+        age: Lower bound of the age group of the user.
+    """
+
+    user: str
+    title: str
+    history: Events = dataclasses.field(default_factory=list)
+    seen: Sequence[str] = ()
+    time: int = _NOW
+    gender: int = 0
+    age: float = 25.0
+
+    def serialize(self) -> bytes:
+        """As a tf.Example."""
+        listed = [candidate_hash(np.array([*names], object)) for names in (self._titles, self.seen)]
+        columns = {
+            "user_id": tf.train.BytesList(value=[self.user.encode()]),
+            "movie_title": tf.train.BytesList(value=[self.title.encode()]),
+            "timestamp": tf.train.Int64List(value=[self.time]),
+            "history": tf.train.Int64List(value=listed[0]),
+            "history_times": tf.train.Int64List(value=[time for _, time in self.history]),
+            "seen_candidates": tf.train.Int64List(value=listed[1]),
+            "user_gender": tf.train.Int64List(value=[self.gender]),
+            "bucketized_user_age": tf.train.FloatList(value=[self.age]),
+            "user_occupation_label": tf.train.Int64List(value=[3]),
+        }
+        features = {
+            name: tf.train.Feature(
+                **{type(values).__name__.replace("List", "_list").lower(): values}
+            )
+            for name, values in columns.items()
+        }
+        return bytes(
+            tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+        )
+
+    @property
+    def _titles(self) -> list[str]:
+        return [title for title, _ in self.history]
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """The data set, as the module and as the oracle read it."""
+
+    data: TrainData
+    oracle: Oracle
+
+
+@pytest.fixture(scope="module")
+def known(artifacts: Artifacts) -> Known:
+    inputs = {name: [artifact] for name, artifact in artifacts.training_inputs().items()}
+    oracle = Oracle(artifacts.examples, artifacts.transform_graph)
+    return Known(TrainData.read(inputs, with_history=False), oracle)
+
+
+class Serving:
+    """A module, and its scores by hand.
+
+    Args:
+        known: The data set.
+        hyperparameters: Of the query tower.
+        history_length: Events that a request reads at most.
+    """
+
+    def __init__(
+        self, known: Known, hyperparameters: Hyperparameters, history_length: int = 512
+    ) -> None:
+        self.oracle, data = known.oracle, known.data
+        rng = np.random.default_rng(1)
+        tower = QueryTower(
+            data.events.queries,
+            len(data.candidates),
+            preprocessing.query_feature_widths(),
+            hyperparameters,
+        )
+        for variable in tower.trainable_variables:
+            variable.assign(rng.normal(0, 1, variable.shape))
+        self._vectors = rng.normal(0, 1, [len(data.candidates), 5])
+        self._tower = NumpyTower(tower, hyperparameters)
+        self._length = history_length
+        self.module = RetrievalServing(
+            TowerScorer(
+                tower,
+                self._vectors,
+                hyperparameters.reads_time,
+                MOVIELENS.context_features() if hyperparameters.query_features else (),
+            ),
+            data.candidates,
+            data.events,
+            history_length,
+            TransformGraph(data.transform_graph),
+            MOVIELENS,
+        )
+
+    def scores(
+        self,
+        events: Events,
+        time: int,
+        user: str = "",
+        features: dict[str, int] | None = None,
+    ) -> dict[str, float]:
+        """Score of each title that somebody with these events did not see."""
+        places, users = self.oracle.places, self.oracle.users
+        history = [(places[title], time - when) for title, when in events if when < time]
+        request = Request(
+            query=users.index(user) if user in users else -1,
+            history=history[-self._length :],
+            seen=[places[title] for title in dict.fromkeys(title for title, _ in events)],
+            features=features or {},
+        )
+        scores = self._vectors @ self._tower.vector(request)
+        seen = {title for title, _ in events}
+        return {title: scores[places[title]] for title in places if title not in seen}
+
+    def events(self, user: str) -> Events:
+        """The train events of a user."""
+        return [(title, time) for time, title in sorted(self.oracle.train[user])]
+
+    def evaluate(self, examples: Sequence[Example]) -> dict[str, np.ndarray]:
+        """What the module finds of rows."""
+        serialized = tf.constant([example.serialize() for example in examples])
+        return {name: found.numpy() for name, found in self.module.evaluate(serialized).items()}
+
+
+def _assert_lists(answer: dict[str, tf.Tensor], expected: Sequence[dict[str, float]]) -> None:
+    """The best titles of each row stand in its list, best first."""
+    titles, scores = answer["movie_title"].numpy(), answer["score"].numpy()
+    for listed, found, wanted in zip(titles.tolist(), scores, expected, strict=True):
+        best = sorted(wanted, key=lambda title: -wanted[title])[:100]
+        assert [title.decode() for title in listed[: len(best)]] == best
+        np.testing.assert_allclose(
+            found[: len(best)], [wanted[title] for title in best], rtol=1e-3, atol=1e-3
+        )
+
+
+def _rank(scores: dict[str, float], title: str) -> int:
+    return sum(score >= scores[title] for score in scores.values()) if title in scores else MISS
+
+
+def test_what_was_seen_twice_counts_once_in_lists_and_in_evaluation(known: Known) -> None:
+    serving = Serving(known, dataclasses.replace(_HYPERPARAMETERS, history="all"))
+    counts = {
+        user: collections.Counter(title for _, title in events).most_common(1)[0][1]
+        for user, events in serving.oracle.train.items()
+    }
+    users = [user for user, most in counts.items() if most > 1]
+    assert users
+    rows = [next(row for row in serving.oracle.rows if row.user == user) for user in users]
+    answer = serving.module.recommend(
+        tf.constant([row.user for row in rows]), tf.constant([row.time for row in rows], tf.int64)
+    )
+    expected = [serving.scores(serving.events(row.user), row.time, row.user) for row in rows]
+    _assert_lists(answer, expected)
+    outputs = serving.evaluate(
+        [Example(row.user, row.title, row.history, row.seen, row.time) for row in rows]
+    )
+    ranks = [_rank(scores, row.title) for scores, row in zip(expected, rows, strict=True)]
+    assert outputs["unseen_rank"].tolist() == ranks
+
+
+def test_only_the_latest_events_are_read(known: Known) -> None:
+    serving = Serving(known, _HYPERPARAMETERS, history_length=3)
+    user = max(serving.oracle.train, key=lambda user: len(serving.oracle.train[user]))
+    events = serving.events(user)
+    times = [events[10][1] + 1, events[-1][1] + 60]
+    expected = [serving.scores(events, time) for time in times]
+    answer = serving.module.recommend(tf.constant([user] * 2), tf.constant(times, tf.int64))
+    _assert_lists(answer, expected)
+    titles, whens = zip(*events, strict=True)
+    answer = serving.module.recommend_from_history(
+        tf.constant([titles] * 2), tf.constant([whens] * 2, tf.int64), tf.constant(times, tf.int64)
+    )
+    _assert_lists(answer, expected)
+
+
+def test_a_request_brings_the_features_that_are_read(known: Known) -> None:
+    hyperparameters = dataclasses.replace(_HYPERPARAMETERS, query_features=True, query_id=True)
+    serving = Serving(known, hyperparameters)
+    users = ["5", "5", "nobody", "nobody"]
+    features = [
+        {
+            "query_user_gender": 1,
+            "query_bucketized_user_age": 2,
+            "query_user_occupation_label": 17,
+        },
+        # Without a label there is none, without an age the bucket of those without one.
+        {"query_bucketized_user_age": 7},
+        {"query_bucketized_user_age": 0, "query_user_occupation_label": 0},
+        {"query_user_gender": 0, "query_bucketized_user_age": 6},
+    ]
+    given = [
+        tf.constant([1, -1, -1, 0], tf.int64),
+        tf.constant([25.0, np.nan, 1.0, 56.0]),
+        tf.constant([17, -1, 0, -1], tf.int64),
+    ]
+    now = tf.fill([4], tf.constant(_NOW, tf.int64))
+    answer = serving.module.recommend(tf.constant(users), now, *given)
+    expected = [
+        serving.scores(serving.events(user), _NOW, user, found)
+        for user, found in zip(users, features, strict=True)
+    ]
+    _assert_lists(answer, expected)
+    sitting = [("unknown", _NOW - 5), (serving.oracle.titles[7], _NOW - 1)]
+    events, times = zip(*sitting, strict=True)
+    answer = serving.module.recommend_from_history(
+        tf.constant([events] * 4), tf.constant([times] * 4, tf.int64), now, *given
+    )
+    _assert_lists(answer, [serving.scores(sitting, _NOW, features=found) for found in features])
+    # The default signature has no features to give: all are missing.
+    answer = serving.module.serve(tf.constant(["5"]))
+    later = {"query_bucketized_user_age": 7}
+    _assert_lists(answer, [serving.scores(serving.events("5"), 4 * _NOW, "5", later)])
+
+
+def test_requests_that_train_does_not_know_are_told_apart(known: Known) -> None:
+    """In one second, of users that nothing was seen of, and of those who saw the same."""
+    hyperparameters = dataclasses.replace(_HYPERPARAMETERS, query_features=True)
+    serving = Serving(known, hyperparameters)
+    titles = serving.oracle.titles
+    histories = [[], [], [(titles[3], _NOW - 10)], [(titles[3], _NOW - 10_000)]]
+    examples = [
+        Example(f"stranger {place}", titles[20], history, [t for t, _ in history], gender=place % 2)
+        for place, history in enumerate(histories)
+    ]
+    outputs = serving.evaluate(examples)
+    features = {"query_bucketized_user_age": 2, "query_user_occupation_label": 3}
+    for place, example in enumerate(examples):
+        own = {"query_user_gender": example.gender, **features}
+        scores = serving.scores(example.history, _NOW, features=own)
+        assert outputs["unseen_rank"][place] == _rank(scores, titles[20])
+        long_ago = [(title, _NOW - 180 * 86400) for title, _ in example.history]
+        scores = serving.scores(long_ago, _NOW, features=own)
+        assert outputs["returning_rank"][place] == _rank(scores, titles[20])
+    assert len(set(outputs["request"])) == 4
+    assert len(set(outputs["unseen_rank"])) == 4
+
+
+@pytest.mark.parametrize("reads_time", [True, False])
+def test_rows_of_one_request_share_it(known: Known, reads_time: bool) -> None:
+    hyperparameters = dataclasses.replace(_HYPERPARAMETERS, history="all")
+    if not reads_time:
+        hyperparameters = dataclasses.replace(hyperparameters, session_decays=())
+    serving = Serving(known, hyperparameters)
+    titles = serving.oracle.titles
+    examples = [
+        Example("5", titles[30], [(titles[0], 7)], [titles[0]]),
+        Example("5", titles[31], [(titles[0], 7)], [titles[0]]),
+        Example("5", titles[30], [(titles[0], 7)], [titles[0]], time=_NOW + 1),
+        Example("5", titles[30], [(titles[0], 7)], [titles[0], titles[1]]),
+        Example("6", titles[30], [(titles[0], 7)], [titles[0]]),
+    ]
+    request = serving.evaluate(examples)["request"].tolist()
+    assert request[0] == request[1]
+    assert (request[0] == request[2]) != reads_time
+    assert len({request[0], request[3], request[4]}) == 3
+
+
+def test_evaluation_by_hand(known: Known) -> None:
+    serving = Serving(known, _HYPERPARAMETERS)
+    titles, train = serving.oracle.titles, serving.events("5")
+    seen = [title for title, _ in train]
+    unseen = [title for title in titles if title not in seen]
+    history = train[:4]
+    newcomer = "Not Made Yet (2031)"
+    examples = [
+        Example("5", unseen[0], history, seen),
+        Example("5", seen[0], history, seen),  # must not be served
+        Example("5", newcomer, history, seen),  # cannot be served
+        # What the catalogue does not have is in no list, and no reason to miss.
+        Example("5", unseen[0], [*history, (newcomer, _NOW - 1)], [*seen, newcomer]),
+        Example("stranger", unseen[0]),
+    ]
+    outputs = serving.evaluate(examples)
+    scores = serving.scores(history, _NOW)
+    rank = _rank({title: scores[title] for title in unseen}, unseen[0])
+    nothing = _rank(serving.scores([], _NOW), unseen[0])
+    assert outputs["unseen_rank"].tolist() == [rank, MISS, MISS, rank, nothing]
+    assert outputs["rank"][2] == MISS
+    assert outputs["rank"][1] > 0
+    assert outputs["in_train"].tolist() == [False, True, False, False, False]
+    assert outputs["usable"].all()
+    assert outputs["top"].shape == (5, 10)
+    assert outputs["top"][0].tolist() == outputs["top"][1].tolist()
+    assert outputs["query_norm"][0] == pytest.approx(outputs["query_norm"][3])
+    assert outputs["query_norm"][0] != pytest.approx(outputs["query_norm"][4])
+
+
+def test_no_rows_are_no_error(known: Known) -> None:
+    module = Serving(known, _HYPERPARAMETERS).module
+    none = tf.zeros([0], tf.int64)
+    assert module.recommend(tf.constant([], tf.string), none)["score"].shape[0] == 0
+    events = tf.constant(np.zeros([0, 0], object), tf.string)
+    answer = module.recommend_from_history(events, tf.zeros([0, 0], tf.int64), none)
+    assert answer["score"].shape[0] == 0
