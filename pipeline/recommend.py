@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,12 +17,10 @@ from components.serving.interface import (
     EVENTS,
     HISTORY_SIGNATURE,
     INDEX_SIGNATURE,
-    NOW,
     RECOMMEND_SIGNATURE,
     REQUEST_TIME,
     SCORE,
     SERVING_SIGNATURE,
-    UNKNOWN_TIME,
 )
 from pipeline.exported_models import find_model
 from pipeline.failure import OutputError
@@ -29,6 +28,8 @@ from pipeline.log_capture import captured_logs
 from pipeline.model_catalogue import ModelCatalogue
 from pipeline.paths import OutputPaths
 
+# How long before the request the movies of a history count as seen.
+_SECONDS_AGO = 60
 _LIST = (MOVIELENS.candidate_id, MOVIELENS.candidate_title, SCORE)
 
 
@@ -108,10 +109,12 @@ def recommend_from_history(paths: OutputPaths, history: Sequence[str], k: int) -
         position_of_id = dict(zip(aliases, index[ALIAS_POSITION].tolist(), strict=True))
         catalogue = ModelCatalogue(titles, position_of_id)
         positions = list(dict.fromkeys(map(catalogue.position, history)))
+        # Whoever names movies now is in a sitting: of events long ago only taste would count.
+        now = int(time.time())
         request = {
             EVENTS: [[ids[position] for position in positions]],
-            EVENT_TIMES: [[UNKNOWN_TIME] * len(positions)],
-            REQUEST_TIME: [NOW],
+            EVENT_TIMES: [[now - _SECONDS_AGO] * len(positions)],
+            REQUEST_TIME: [now],
         }
         lists = model.ask(HISTORY_SIGNATURE, request, _LIST)
     return Answer(model.version, _best(lists, k), [titles[position] for position in positions])

@@ -16,7 +16,7 @@ from components.trainer import initial_weights
 from components.trainer.hyperparameters import Hyperparameters
 from components.transform.preprocessing import UNKNOWN
 
-# Buckets of the age of the latest event: powers of 4 seconds up to `LONG_AGO`, then no event at all.
+# Buckets of the age of the latest event: powers of 4 seconds to `LONG_AGO`, then no event at all.
 _AGE_BUCKETS = 13
 _AGE_BASE = 4.0
 # Buckets of the number of events: powers of 2.

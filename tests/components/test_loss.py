@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -62,10 +63,16 @@ def _case(seed: int) -> _Case:
     )
 
 
-def _measured(
-    case: _Case, **changes: object
-) -> tuple[TwoTowerModel, float, np.ndarray, np.ndarray]:
-    """The model, its loss, and the gradients of the vectors of queries and catalogue."""
+class _Outcome(NamedTuple):
+    """A loss, and its gradients with respect to the vectors of queries and catalogue."""
+
+    loss: float
+    of_queries: np.ndarray
+    of_catalogue: np.ndarray
+
+
+def _measured(case: _Case, **changes: object) -> tuple[TwoTowerModel, _Outcome]:
+    """The model, and what it makes of a batch."""
     hyperparameters = dataclasses.replace(_HYPERPARAMETERS, **changes)  # type: ignore[arg-type]
     model = TwoTowerModel(3, _COUNTS, (_COUNTS + 1) / 27, {}, {}, hyperparameters)
     model.query_tower, model.candidate_tower = _Table(case.queries), _Table(case.catalogue)
@@ -75,13 +82,13 @@ def _measured(
     with tf.GradientTape() as tape:
         loss = model.compute_loss(batch)
     gradients = [tf.convert_to_tensor(found).numpy() for found in tape.gradient(loss, tables)]
-    return model, float(loss), *gradients
+    return model, _Outcome(float(loss), *gradients)
 
 
 def _expected(
     case: _Case, columns: list[int], correction: np.ndarray, is_in: np.ndarray, own: list[int]
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """The loss of a softmax, and its gradients.
+) -> _Outcome:
+    """What a softmax makes of a batch.
 
     Args:
         case: The batch.
@@ -101,7 +108,12 @@ def _expected(
     of_catalogue = np.zeros_like(case.catalogue)
     for column, candidate in enumerate(columns):
         of_catalogue[candidate] += share[:, column] @ case.queries
-    return float(loss), share @ vectors, of_catalogue
+    return _Outcome(float(loss), share @ vectors, of_catalogue)
+
+
+def _assert_close(found: _Outcome, expected: _Outcome) -> None:
+    for name, values in expected._asdict().items():
+        np.testing.assert_allclose(getattr(found, name), values, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -111,10 +123,9 @@ def test_full_softmax_is_that_of_the_catalogue(mask_seen: bool, seed: int) -> No
     is_in = np.ones([6, _N], bool)
     for row, seen in enumerate(case.seen if mask_seen else []):
         is_in[row, seen] = False
-    _, *measured = _measured(case, softmax="full", mask_seen=mask_seen)
+    _, measured = _measured(case, softmax="full", mask_seen=mask_seen)
     expected = _expected(case, list(range(_N)), np.zeros(_N), is_in, case.positive)
-    for found, wanted in zip(measured, expected, strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    _assert_close(measured, expected)
 
 
 @pytest.mark.parametrize("mask_seen", [False, True])
@@ -130,12 +141,11 @@ def test_in_batch_softmax_is_that_of_the_batch(logq_correction: bool, mask_seen:
         is_in &= (positive[:, None] != positive) | np.eye(6, dtype=bool)
     for row, seen in enumerate(case.seen if mask_seen else []):
         is_in[row] &= ~np.isin(positive, seen)
-    _, *measured = _measured(
+    _, measured = _measured(
         case, softmax="in_batch", logq_correction=logq_correction, mask_seen=mask_seen
     )
     expected = _expected(case, case.positive, correction, is_in, own)
-    for found, wanted in zip(measured, expected, strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    _assert_close(measured, expected)
 
 
 @pytest.mark.parametrize(("most", "softmax"), [(_N, "full"), (_N - 1, "in_batch")])
@@ -144,8 +154,8 @@ def test_auto_samples_large_catalogues(
 ) -> None:
     monkeypatch.setattr(model_module, "MOST_FOR_FULL_SOFTMAX", most)
     case = _case(3)
-    model, loss, *_ = _measured(case, softmax="auto")
+    model, chosen = _measured(case, softmax="auto")
     assert model.softmax == softmax
-    assert loss == _measured(case, softmax=softmax)[1]
-    other = {"full": "in_batch", "in_batch": "full"}[softmax]
-    assert loss != pytest.approx(_measured(case, softmax=other)[1], rel=1e-3)
+    by_name = {name: _measured(case, softmax=name)[1].loss for name in ("full", "in_batch")}
+    assert chosen.loss == by_name[softmax]
+    assert by_name["full"] != pytest.approx(by_name["in_batch"], rel=1e-3)

@@ -81,7 +81,8 @@ def test_neighbour_scores_in_blocks_equal_numpy(decay: float | None) -> None:
     for row, request in enumerate(_ASKED):
         if decay is None:
             weights[row, list(request.seen)] = 1
-        for candidate, age in request.history if decay else ():
+            continue
+        for candidate, age in request.history:
             weights[row, candidate] = max(weights[row, candidate], np.exp(-age / decay))
     expected = (weights[:, neighbours] * similarities).sum(axis=2)
     expected[weights.max(axis=1) == 0] = np.log1p(counts)  # of whom nothing is known

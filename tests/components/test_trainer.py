@@ -279,6 +279,7 @@ def test_a_tower_that_reads_the_id_alone_is_served_as_a_table() -> None:
     model = _model(hyperparameters)
     scorer = index.build_scorer(_fitted(model), _QUERIES, hyperparameters, ("group",))
     assert isinstance(scorer, DotProductScorer)
+    assert model.query_tower.query_embedding is not None
     embedding = model.query_tower.query_embedding.numpy()
     catalogue = model.candidate_tower.catalogue().numpy()
     query_vectors = scorer.query_vectors.numpy()

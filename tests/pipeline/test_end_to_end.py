@@ -50,7 +50,7 @@ BEFORE_TRAINER = {
     "CandidateValidator",
     "Transform",
 }
-PEERS = {"Popularity", "ItemKnn", "ImplicitAls", "PeerEvaluator"}
+PEERS = {"Popularity", "ItemKnn", "SessionKnn", "ImplicitAls", "PeerEvaluator"}
 ALL = BEFORE_TRAINER | PEERS | {"Trainer", "BaselineModel", "Evaluator", "Pusher"}
 ARTIFACTS_OF_FIRST_RUN = {
     "Examples": 2,
