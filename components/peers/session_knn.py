@@ -14,7 +14,7 @@ from components.peers.item_knn import nearest
 from components.serving.query_events import QueryEvents, ones_at
 from components.serving.scorers import NeighbourScorer
 
-# Chosen on the valid split of MovieLens 100K, see docs/evaluation.md. Seconds.
+# Usual values, not tuned. Seconds.
 NEIGHBOURS = 100
 SITTING_ENDS_AFTER = 3600
 DECAY = 600.0

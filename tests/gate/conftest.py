@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from components.evaluator.gate import GateBounds
@@ -11,6 +13,9 @@ from pipeline.nodes import gate_bounds
 from tests import real_data
 from tests.components.steps import Artifacts, run_all
 
+# Of the preset, except for its epochs: these are enough for the bounds.
+HYPERPARAMETERS = dataclasses.replace(presets.load(presets.DEFAULT, []).training, epochs=3)
+
 
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
@@ -18,7 +23,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     config = presets.load(presets.DEFAULT, [])
     spec = SplitSpec(**config.split.model_dump())
     folder = tmp_path_factory.mktemp("real")
-    return run_all(real_data.source(), folder, config.training, spec)
+    return run_all(real_data.source(), folder, HYPERPARAMETERS, spec)
 
 
 @pytest.fixture(scope="session")

@@ -18,13 +18,15 @@ from components.evaluator.gate import GateBounds, SliceFloor
 from components.examples import parquet
 from components.peers.names import IMPLICIT_ALS, POPULARITY
 from components.serving import export, interface
+from components.serving.context import QueryContext
 from components.serving.query_events import QueryEvents
-from components.serving.scorers import DotProductScorer
+from components.serving.scorers import DotProductScorer, TowerScorer
+from components.serving.train_data import TrainData
 from components.trainer import training
 from components.trainer.model import TwoTowerModel
+from components.trainer.query_tower import QueryTower
 from components.transform import preprocessing, reading
 from components.transform.graph import TransformGraph
-from pipeline import presets
 from tests.components.steps import (
     Artifacts,
     failed_checks,
@@ -33,10 +35,9 @@ from tests.components.steps import (
     run_pusher,
     run_trainer,
 )
+from tests.gate.conftest import HYPERPARAMETERS
 
 pytestmark = pytest.mark.slow
-
-HYPERPARAMETERS = presets.load(presets.DEFAULT, []).training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _saved(module: tf.Module, signatures: dict[str, Any], folder: Path) -> Any:
 
 
 def _retrained(real: Artifacts, folder: Path, **changes: Any) -> Any:
-    hyperparameters = dataclasses.replace(HYPERPARAMETERS, **{"epochs": 3, **changes})
+    hyperparameters = dataclasses.replace(HYPERPARAMETERS, **changes)
     return run_trainer(real.training_inputs(), folder, hyperparameters)[0]
 
 
@@ -260,18 +261,63 @@ def test_evaluation_graph_differs_from_the_serving_graph(judge: Judge) -> None:
     )
 
 
-def test_evaluation_reads_what_happened_later(
-    judge: Judge, monkeypatch: pytest.MonkeyPatch
+def _exported_again(real: Artifacts, folder: Path) -> Any:
+    """The real model's variables, exported by the code as it is now."""
+    inputs = {name: [artifact] for name, artifact in real.training_inputs().items()}
+    data = TrainData.read(inputs, with_history=False)
+    trained = tf.saved_model.load(f"{real.model.uri}/Format-Serving").scorer
+    tower = QueryTower(data.events.queries, len(data.candidates), {}, HYPERPARAMETERS)
+    for variable in tower.trainable_variables:
+        variable.assign(getattr(trained.query_tower, variable.name.removesuffix(":0")))
+    model = new_artifact(standard_artifacts.Model, folder, 9)
+    scorer = TowerScorer(
+        tower, trained.candidate_vectors.numpy(), reads_history=True, query_features=()
+    )
+    data.save_model(scorer, model)
+    return model
+
+
+def test_the_same_model_exported_again_is_blessed(judge: Judge) -> None:
+    """So that what fails the cheats below is the cheat."""
+    assert judge.failed(_exported_again(judge.real, judge.folder / "again")) == []
+
+
+def _with_later_events(module: Any, context: QueryContext, *_: tf.Tensor) -> QueryContext:
+    ages = context.seen.with_values(tf.ones_like(context.seen.values, tf.float32))
+    return context._replace(history=context.seen, ages=ages)
+
+
+def _with_the_answer(
+    module: Any, context: QueryContext, request: tf.Tensor, candidate: tf.Tensor
+) -> QueryContext:
+    hashes, positions = module.position_of_hash.export()
+    by_position = tf.gather(hashes, tf.argsort(positions))
+    order = tf.argsort(request, stable=True)
+    answers = tf.RaggedTensor.from_value_rowids(
+        tf.gather(by_position, tf.gather(candidate, order)),
+        tf.gather(request, order),
+        context.history.nrows(),
+        validate=False,
+    )
+    at_once = answers.with_values(tf.zeros_like(answers.values, tf.float32))
+    return context._replace(
+        history=tf.concat([context.history, answers], axis=1),
+        ages=tf.concat([context.ages, at_once], axis=1),
+    )
+
+
+@pytest.mark.parametrize("cheat", [_with_later_events, _with_the_answer])
+def test_evaluation_reads_what_no_request_can(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch, cheat: Callable[..., QueryContext]
 ) -> None:
-    """Its ranks are of a request that knows all train events, its lists of one that cannot."""
+    """Its ranks are of a request that knows events of its own second or later."""
     rank = export.RetrievalServing._rank
 
-    def with_later_events(self: export.RetrievalServing, context: Any, *arguments: Any) -> Any:
-        ages = context.seen.with_values(tf.ones_like(context.seen.values, tf.float32))
-        return rank(self, context._replace(history=context.seen, ages=ages), *arguments)
+    def cheating(self: Any, context: QueryContext, *rows: tf.Tensor) -> Any:
+        return rank(self, cheat(self, context, *rows), *rows)
 
-    monkeypatch.setattr(export.RetrievalServing, "_rank", with_later_events)
-    model = _retrained(judge.real, judge.folder / "cheat", epochs=1)
+    monkeypatch.setattr(export.RetrievalServing, "_rank", cheating)
+    model = _exported_again(judge.real, judge.folder / "cheat")
     assert "rows_served_differently" in judge.failed(model)
 
 

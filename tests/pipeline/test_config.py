@@ -103,5 +103,5 @@ def test_a_wrong_assignment_is_told_in_one_sentence(assignment: str, sentence: s
 
 
 def test_an_unknown_preset_is_told_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match="'best' is not a preset: there are default, notebook"):
+    with pytest.raises(UsageError, match="'best' is not a preset: there are cold_start, default"):
         presets.load("best", [])
