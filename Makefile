@@ -31,7 +31,7 @@ types: setup
 	$(BIN)/mypy
 
 tests: setup ## the tests alone, for example make tests PYTEST_ARGS="-k schema"
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 format: setup ## put the code into shape
 	$(BIN)/ruff check --fix .
