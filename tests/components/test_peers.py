@@ -63,7 +63,7 @@ def test_nearest_by_hand(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
 # The histories of three requests: a candidate twice, nothing, and a single event; of whom the
 # second has seen something after all.
 _ASKED = [
-    Request(5, [(3, 7200.0), (1, 900.0), (3, 60.0)], [1, 3, 8]),
+    Request(5, [(3, 1200.0), (1, 900.0), (3, 60.0)], [1, 3, 8]),
     Request(-1, [], [2]),
     Request(0, [(7, 0.0)], [7]),
     Request(6),

@@ -17,7 +17,7 @@ from components.examples import parquet
 from components.examples.hashing import candidate_hash
 from components.serving.query_events import QueryEvents
 from components.serving.scorers import DotProductScorer, TowerScorer
-from components.trainer import index, training
+from components.trainer import index, initial_weights, training
 from components.trainer.batches import Contexts
 from components.trainer.candidate_tower import CandidateTower
 from components.trainer.hyperparameters import Hyperparameters
@@ -170,6 +170,18 @@ def test_overfits_a_batch(softmax: str) -> None:
     model.fit(data, epochs=1, steps_per_epoch=100, verbose=0)
     assert at_first > 2 * len(first_of_each)
     assert float(model.compute_loss(batch)) < 0.01 * at_first
+
+
+def test_initial_weights_are_drawn_by_name_and_seed() -> None:
+    def drawn(name: str, seed: int) -> np.ndarray:
+        return np.asarray(initial_weights.normal(name, (50, 40), 0.05, seed).numpy())
+
+    one = drawn("one", 3)
+    assert one.std() == pytest.approx(0.05, rel=0.05)
+    assert abs(one.mean()) < 0.005
+    np.testing.assert_array_equal(one, drawn("one", 3))
+    assert abs(np.corrcoef(one.ravel(), drawn("one", 4).ravel())[0, 1]) < 0.1
+    assert abs(np.corrcoef(one.ravel(), drawn("other", 3).ravel())[0, 1]) < 0.1
 
 
 def test_equal_seeds_give_equal_models_and_other_seeds_others(tmp_path: Path) -> None:

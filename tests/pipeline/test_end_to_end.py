@@ -35,7 +35,7 @@ ONE_RUN = {
     "CuratedSchemaGen": 2,
     "BlockingExampleValidator": 2,
     "RetrievalTransform": 1,
-    "Peer": 3,
+    "Peer": 4,
     "PeerEvaluator": 1,
     "RetrievalTrainer": 1,
     "RetrievalEvaluator": 1,
@@ -58,7 +58,7 @@ ARTIFACTS_OF_FIRST_RUN = {
     "Schema": 2,
     "ExampleAnomalies": 2,
     "TransformGraph": 1,
-    "Model": 4,
+    "Model": 5,
     "ModelRun": 1,
     "ModelEvaluation": 2,
     "ModelBlessing": 1,
@@ -422,7 +422,7 @@ def test_a_run_killed_in_the_trainer_goes_on_where_it_was(workspace: Workspace) 
 def test_an_interrupted_run_ends_with_one_line(workspace: Workspace) -> None:
     before = workspace.serving()
     process = workspace.start("training.seed=8")
-    wait_for_line(process, "Popularity ")
+    wait_for_line(process, "SessionKnn ")
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     finished = finish(process)
