@@ -157,7 +157,7 @@ class _PushedModel:
         Raises:
             OutputError: There is no such signature.
         """
-        import tensorflow as tf
+        from components.serving.asking import ask
 
         signature = self._model.signatures.get(name)
         if signature is None or not signature.structured_outputs.keys() >= set(outputs):
@@ -165,13 +165,8 @@ class _PushedModel:
                 f"version {self.version} cannot be asked by its signature {name!r}: it is a model"
                 " of an earlier release; run the pipeline to push a new one."
             )
-        _, expected = signature.structured_input_signature
-        tensors = {}
-        for key, spec in expected.items():
-            missing = [""] if spec.dtype == tf.string else [-1]
-            tensors[key] = tf.constant(inputs.get(key, missing), spec.dtype)
-        answer = signature(**tensors)
-        return {output: answer[output].numpy() for output in outputs}
+        answer = ask(signature, inputs)
+        return {output: answer[output] for output in outputs}
 
 
 def _best(lists: Mapping[str, np.ndarray], k: int) -> list[Recommendation]:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import tensorflow as tf
 
 from components.datasets.definition import DatasetDefinition
 from components.evaluator.catalogue import Catalogue
 from components.examples import parquet
 from components.examples.columns import HISTORY, HISTORY_TIMES, SEEN_CANDIDATES
 from components.serving import interface
+from components.serving.asking import ask
 from components.serving.ranking import MISS
 
 # Two graphs may round one product differently: scores as close as this may stand in any order.
@@ -69,20 +69,19 @@ class ServedLists:
                 .to_numpy(),
                 **(_events(part, catalogue, definition) if rolling else _query(part, definition)),
             }
-            specifications = signature.structured_input_signature[1]
-            for feature in specifications.keys() - inputs.keys():
-                inputs[feature] = _feature(parquet.column(part, feature))
-            answer = signature(
-                **{
-                    name: tf.constant(values, specifications[name].dtype)
-                    for name, values in inputs.items()
-                }
+            for feature in signature.structured_input_signature[1].keys() - inputs.keys():
+                if feature not in interface.DEFAULTS:
+                    inputs[feature] = _feature(parquet.column(part, feature))
+            answer = ask(signature, inputs)
+            ids = answer[definition.candidate_id]
+            found = catalogue.numbers_of_entries(
+                ids.ravel(), answer[definition.candidate_title].ravel()
             )
-            ids = answer[definition.candidate_id].numpy()
-            titles = answer[definition.candidate_title].numpy()
-            found = catalogue.numbers_of_entries(ids.ravel(), titles.ravel())
-            numbers.append(found.reshape(ids.shape))
-            scores.append(answer[interface.SCORE].numpy())
+            # Where no list is full, all are shorter.
+            left = [(0, 0), (0, min(interface.SERVED, len(catalogue)) - ids.shape[1])]
+            numbers.append(np.pad(found.reshape(ids.shape), left, constant_values=-1))
+            lowest = np.finfo(np.float32).min
+            scores.append(np.pad(answer[interface.SCORE], left, constant_values=lowest))
         return cls(np.concatenate(numbers), np.concatenate(scores))
 
     def differ(

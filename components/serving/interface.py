@@ -1,22 +1,49 @@
 """Names in the interface of an exported model; whoever asks one need not load what exports it."""
 
+from typing import Any
+
 # To be raised with every change of what `evaluation` takes or gives: models of another interface
 # cannot be evaluated together.
-INTERFACE_VERSION = 2
+INTERFACE_VERSION = 3
 SERVED = 100
+# What servers call the model.
+MODEL_NAME = "retrieval"
 SERVING_SIGNATURE = "serving_default"
 RECOMMEND_SIGNATURE = "recommend"
 HISTORY_SIGNATURE = "recommend_from_history"
 EVALUATION_SIGNATURE = "evaluation"
 INDEX_SIGNATURE = "indexed_candidates"
+EMBEDDING_SIGNATURE = "query_embedding"
+SIMILAR_SIGNATURE = "similar_items"
+HISTORY_OF_QUERY_SIGNATURE = "query_history"
+EXPLAIN_SIGNATURE = "explain"
 # Inputs of the signatures that recommend.
 REQUEST_TIME = "request_time"
 NOW = -1
 EVENTS = "events"
 EVENT_TIMES = "event_times"
 UNKNOWN_TIME = -1
-# Output of the signatures that recommend.
+K = "k"
+USUAL_K = 0
+EXCLUDE = "exclude"
+EXCLUDE_SEEN = "exclude_seen"
+# Input of the signature for similar candidates, which takes K as well, and of that which explains.
+ITEM = "item"
+ITEMS = "items"
+# What an input is for all requests where a caller leaves it out. Servers that know defaults of
+# signatures fill them in; a SavedModel that was loaded in Python has to be given each of them.
+DEFAULTS: dict[str, Any] = {
+    REQUEST_TIME: [NOW],
+    EVENT_TIMES: [[UNKNOWN_TIME]],
+    K: [USUAL_K],
+    EXCLUDE: [[""]],
+    EXCLUDE_SEEN: [True],
+}
+# Outputs of the signatures that recommend.
 SCORE = "score"
+COUNT = "count"
+# Output of the embedding signature.
+EMBEDDING = "embedding"
 # Outputs of the evaluation signature.
 RANK = "rank"
 UNSEEN_RANK = "unseen_rank"
@@ -30,3 +57,4 @@ QUERY_NORM = "query_norm"
 NORM = "norm"
 ALIAS = "alias"
 ALIAS_POSITION = "alias_position"
+LABELS = "labels"

@@ -58,12 +58,14 @@ class VectorScorer(Scorer):
 
     Args:
         candidate_vectors: Vectors of the catalogue [N, W], float32.
+        biases: How many of the last coordinates tell how popular a candidate is, not what it is.
     """
 
-    def __init__(self, candidate_vectors: np.ndarray) -> None:
+    def __init__(self, candidate_vectors: np.ndarray, biases: int) -> None:
         super().__init__()
         # A variable, not a constant: a graph may not exceed 2 GB.
         self.candidate_vectors = table(candidate_vectors.astype(np.float32))
+        self._described = candidate_vectors.shape[1] - biases
 
     def scores(self, prepared: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
         """Dot products."""
@@ -77,6 +79,24 @@ class VectorScorer(Scorer):
         """Norms of the vectors."""
         return tf.norm(self.candidate_vectors, axis=1)
 
+    def directions(self, position: tf.Tensor) -> tf.Tensor:
+        """Vectors of candidates without their biases, of length 1, float32.
+
+        Args:
+            position: Positions of candidates, int64, of any shape; the vectors come last.
+        """
+        vectors = tf.gather(self.candidate_vectors, position)
+        return tf.math.l2_normalize(vectors[..., : self._described], axis=-1)
+
+    def similarities(self, position: tf.Tensor) -> tf.Tensor:
+        """Cosines of candidates with all others, biases left out [B, N], float32.
+
+        Args:
+            position: Positions of candidates [B], int64.
+        """
+        everything = tf.range(tf.shape(self.candidate_vectors)[0])
+        return tf.matmul(self.directions(position), self.directions(everything), transpose_b=True)
+
 
 class DotProductScorer(VectorScorer):
     """Scores by the dot product of two tables of vectors: it knows queries by their id alone.
@@ -88,13 +108,18 @@ class DotProductScorer(VectorScorer):
         query_vectors: Vectors of the known queries [Q, W], float32.
         candidate_vectors: Vectors of the catalogue [N, W], float32.
         counts: Train events of each candidate [N].
+        biases: See `VectorScorer`, of the vectors that are given.
     """
 
     def __init__(
-        self, query_vectors: np.ndarray, candidate_vectors: np.ndarray, counts: np.ndarray
+        self,
+        query_vectors: np.ndarray,
+        candidate_vectors: np.ndarray,
+        counts: np.ndarray,
+        biases: int = 0,
     ) -> None:
         popularity = np.log1p(counts)[:, None]
-        super().__init__(np.concatenate([candidate_vectors, popularity], axis=1))
+        super().__init__(np.concatenate([candidate_vectors, popularity], axis=1), biases + 1)
         queries = np.pad(query_vectors, [(0, 1), (0, 1)])
         queries[-1, -1] = 1
         self.query_vectors = table(queries.astype(np.float32))
@@ -114,6 +139,7 @@ class TowerScorer(VectorScorer):
     Args:
         query_tower: Module that maps a `QueryContext` of D requests to vectors [D, W], float32.
         candidate_vectors: Vectors of the catalogue [N, W], float32.
+        biases: See `VectorScorer`.
         reads_history: See `Scorer`.
         query_features: See `Scorer`.
     """
@@ -122,10 +148,11 @@ class TowerScorer(VectorScorer):
         self,
         query_tower: Callable[[QueryContext], tf.Tensor],
         candidate_vectors: np.ndarray,
+        biases: int,
         reads_history: bool,
         query_features: tuple[str, ...],
     ) -> None:
-        super().__init__(candidate_vectors)
+        super().__init__(candidate_vectors, biases)
         self.query_tower = query_tower
         self.reads_history = reads_history
         self.query_features = query_features

@@ -32,17 +32,19 @@ def build_scorer(
     candidate_vectors = training.model.candidate_tower.catalogue().numpy()
     if not all(np.isfinite(values).all() for values in (candidate_vectors, *_weights(tower))):
         raise ValueError("the training diverged: a weight is not finite; lower the learning rate")
+    biases = int(hyperparameters.candidate_bias)
     if hyperparameters.reads_events:
         return TowerScorer(
             tower,
             candidate_vectors,
+            biases,
             hyperparameters.reads_time,
             query_features if hyperparameters.query_features else (),
         )
     # Who is known by the id alone is known by a vector: a table answers faster than a tower.
     none = tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int64), tf.zeros(queries, tf.int64))
     ids = QueryContext(tf.range(queries, dtype=tf.int64), none, none, none, {})
-    return DotProductScorer(tower(ids).numpy(), candidate_vectors, training.counts)
+    return DotProductScorer(tower(ids).numpy(), candidate_vectors, training.counts, biases)
 
 
 def _weights(tower: tf.Module) -> list[np.ndarray]:

@@ -26,6 +26,7 @@ from components.examples import parquet
 from components.peers import item_knn, session_knn
 from components.peers.names import ITEM_KNN, PEERS, POPULARITY, SESSION_KNN
 from components.serving import interface
+from components.serving.asking import ask
 from components.trainer.hyperparameters import Hyperparameters
 from tests.components.conftest import HYPERPARAMETERS
 from tests.components.oracle import Metrics, Oracle, Score, SliceName
@@ -229,10 +230,11 @@ def test_ranks_are_the_places_in_the_list_served_at_that_time(
             [values[0] for values in batch.column(batch.schema.get_field_index(name)).to_pylist()]
             for name in ("user_id", "movie_title", "timestamp")
         )
-        answer = loaded.signatures[interface.RECOMMEND_SIGNATURE](
-            user_id=tf.constant(users), request_time=tf.constant(times, tf.int64)
+        answer = ask(
+            loaded.signatures[interface.RECOMMEND_SIGNATURE],
+            {"user_id": users, "request_time": times},
         )
-        lists, scores = answer["movie_title"].numpy().tolist(), answer["score"].numpy()
+        lists, scores = answer["movie_title"].tolist(), answer["score"]
         for rank, title, listed, score in zip(
             outputs["unseen_rank"].numpy(), titles, lists, scores, strict=True
         ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,29 +21,50 @@ from tests.components.steps import Artifacts
 
 _FAR_FUTURE = 4_000_000_000
 _NOW = 900_000_000
+# The lowest finite score, of places that are left over.
+_LOWEST = float(np.finfo(np.float32).min)
 _SERVE = """
-import json, sys
+import json, pathlib, sys
 import tensorflow as tf
-model = tf.saved_model.load(sys.argv[1])
+from tensorflow.core.protobuf import saved_model_pb2
 
-def plain(tensor):
-    rows = tensor.numpy().tolist()
-    return [[text.decode() for text in row] for row in rows] if tensor.dtype == tf.string else rows
+path = sys.argv[1]
+model = tf.saved_model.load(path)
+file = saved_model_pb2.SavedModel.FromString(pathlib.Path(path, "saved_model.pb").read_bytes())
+saved = file.meta_graphs[0].signature_def
 
+def plain(values):
+    values = values.tolist()
+    return [[text.decode() for text in row] for row in values] if values[0:1] and isinstance(
+        values[0], list) and values[0][0:1] and isinstance(values[0][0], bytes) else values
+
+requests = json.load(sys.stdin)
 answers = []
-for name, inputs in json.load(sys.stdin):
+for name, inputs in requests:
     types = model.signatures[name].structured_input_signature[1]
-    given = {key: tf.constant(values, types[key].dtype) for key, values in inputs.items()}
+    given = {key: tf.make_ndarray(value) for key, value in saved[name].defaults.items()}
+    given |= inputs
+    given = {key: tf.constant(values, types[key].dtype) for key, values in given.items()}
     answer = model.signatures[name](**given)
-    answers.append({key: plain(tensor) for key, tensor in answer.items()})
-inputs = {
+    answers.append({key: plain(tensor.numpy()) for key, tensor in answer.items()})
+specified = {
     name: {
-        key: [given.dtype.name, given.shape.as_list()]
+        key: [given.dtype.name, given.shape.as_list(), key in saved[name].defaults]
         for key, given in signature.structured_input_signature[1].items()
     }
     for name, signature in model.signatures.items()
 }
-print(json.dumps({"inputs": inputs, "answers": answers}))
+# As a server runs it, which leaves it to the graph to fill in what is not given.
+served = []
+with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    graph = tf.compat.v1.saved_model.load(session, ["serve"], path).signature_def
+    for name, inputs in requests:
+        answer = session.run(
+            {key: output.name for key, output in graph[name].outputs.items()},
+            {graph[name].inputs[key].name: values for key, values in inputs.items()},
+        )
+        served.append({key: plain(values) for key, values in answer.items()})
+print(json.dumps({"inputs": specified, "answers": answers, "served": served}))
 """
 
 # Times and titles, oldest first.
@@ -58,6 +78,7 @@ class Served:
     titles: list[str]
     ids: list[str]
     scores: list[float]
+    count: int
 
 
 class Expectation:
@@ -167,6 +188,9 @@ def _requests(expectation: Expectation) -> dict[str, tuple[str, dict[str, Any]]]
         "nearly all": _from_history(
             [[(_NOW - 9, title) for title in expectation.oracle.titles[:100]]], [_NOW]
         ),
+        "nearly all, beside nothing": _from_history(
+            [[(_NOW - 9, title) for title in expectation.oracle.titles[:100]], []], [_NOW] * 2
+        ),
     }
 
 
@@ -185,20 +209,25 @@ def answer(artifacts: Artifacts, expectation: Expectation) -> dict[str, Any]:
     answered: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return {
         "inputs": answered["inputs"],
+        "in Python": answered["answers"],
+        "by a server": answered["served"],
         **dict(zip(requests, answered["answers"], strict=True)),
     }
 
 
 def _served(answer: dict[str, Any], name: str) -> list[Served]:
     found = answer[name]
-    rows = zip(found["movie_title"], found["movie_id"], found["score"], strict=True)
+    names = ("movie_title", "movie_id", "score", "count")
+    rows = zip(*(found[name] for name in names), strict=True)
     return [Served(*row) for row in rows]
 
 
 def _assert_is(served: Served, titles: list[str], scores: list[float]) -> None:
-    assert served.titles == [*titles, *[""] * (100 - len(titles))]
+    assert served.count == len(titles)
+    assert served.titles[: len(titles)] == titles
+    assert set(served.titles[len(titles) :]) <= {""}
     np.testing.assert_allclose(served.scores[: len(scores)], scores, rtol=1e-4, atol=1e-5)
-    assert served.scores[len(scores) :] == [-math.inf] * (100 - len(scores))
+    assert set(served.scores[len(scores) :]) <= {_LOWEST}
 
 
 def _assert_same(one: Served, other: Served) -> None:
@@ -207,18 +236,40 @@ def _assert_same(one: Served, other: Served) -> None:
 
 
 def test_the_inputs_of_each_signature(answer: dict[str, Any]) -> None:
-    ids, times = ["string", [None]], ["int64", [None]]
+    ids = ["string", [None], False]
+    time = {"request_time": ["int64", [None], True]}
+    k = {"k": ["int32", [None], True]}
+    which = {
+        "exclude": ["string", [None, None], True],
+        "exclude_seen": ["bool", [None], True],
+        **k,
+        **time,
+    }
     assert answer["inputs"] == {
         "serving_default": {"user_id": ids},
-        "recommend": {"user_id": ids, "request_time": times},
+        "recommend": {"user_id": ids, **which},
         "recommend_from_history": {
-            "events": ["string", [None, None]],
-            "event_times": ["int64", [None, None]],
-            "request_time": times,
+            "events": ["string", [None, None], False],
+            "event_times": ["int64", [None, None], True],
+            **which,
+        },
+        "query_embedding": {"user_id": ids, **time},
+        "similar_items": {"item": ids, **k},
+        "query_history": {"user_id": ids},
+        "explain": {
+            "events": ["string", [None, None], False],
+            "items": ["string", [None, None], False],
         },
         "evaluation": {"examples": ids},
         "indexed_candidates": {},
     }
+
+
+def test_a_server_fills_in_what_is_not_told(answer: dict[str, Any]) -> None:
+    pairs = zip(answer["in Python"], answer["by a server"], strict=True)
+    for in_python, by_a_server in pairs:
+        np.testing.assert_allclose(in_python["score"], by_a_server["score"], rtol=1e-5)
+        assert in_python == {**by_a_server, "score": in_python["score"]}
 
 
 @pytest.mark.parametrize("name", ["now", "far future"])
@@ -302,7 +353,12 @@ def test_where_little_is_left_places_are_empty(
     [served] = _served(answer, "nearly all")
     left = len(expectation.oracle.titles) - 100
     assert 0 < left < 100
-    assert set(served.titles[:left]) == set(expectation.oracle.titles[100:])
-    assert served.titles[left:] == served.ids[left:] == [""] * (100 - left)
-    assert all(map(math.isfinite, served.scores[:left]))
-    assert served.scores[left:] == [-math.inf] * (100 - left)
+    assert served.count == left
+    assert sorted(served.titles) == sorted(expectation.oracle.titles[100:])
+    assert len(served.ids) == len(served.scores) == left
+    # Beside a longer list, the shorter one has places left over.
+    shorter, longer = _served(answer, "nearly all, beside nothing")
+    assert (shorter.count, longer.count) == (left, 100)
+    assert shorter.titles == [*served.titles, *[""] * (100 - left)]
+    assert shorter.ids[left:] == [""] * (100 - left)
+    assert shorter.scores[left:] == [_LOWEST] * (100 - left)

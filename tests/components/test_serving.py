@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import tensorflow as tf
 
 from components.datasets.movielens import MOVIELENS
 from components.examples.hashing import candidate_hash
 from components.serving.export import RetrievalServing
+from components.serving.interface import DEFAULTS
 from components.serving.ranking import MISS
 from components.serving.scorers import TowerScorer
 from components.serving.train_data import TrainData
@@ -109,10 +113,15 @@ class Serving:
         known: The data set.
         hyperparameters: Of the query tower.
         history_length: Events that a request reads at most.
+        biases: How many coordinates of the candidates are biases.
     """
 
     def __init__(
-        self, known: Known, hyperparameters: Hyperparameters, history_length: int = 512
+        self,
+        known: Known,
+        hyperparameters: Hyperparameters,
+        history_length: int = 512,
+        biases: int = 0,
     ) -> None:
         self.oracle, data = known.oracle, known.data
         rng = np.random.default_rng(1)
@@ -131,6 +140,7 @@ class Serving:
             TowerScorer(
                 tower,
                 self._vectors,
+                biases,
                 hyperparameters.reads_time,
                 MOVIELENS.context_features() if hyperparameters.query_features else (),
             ),
@@ -170,6 +180,27 @@ class Serving:
         serialized = tf.constant([example.serialize() for example in examples])
         return {name: found.numpy() for name, found in self.module.evaluate(serialized).items()}
 
+    def recommend(self, users: Sequence[str], **given: Any) -> dict[str, tf.Tensor]:
+        """Lists for users."""
+        return self.module.recommend(tf.constant(users, tf.string), **_asked(given))
+
+    def recommend_from_history(self, events: Any, **given: Any) -> dict[str, tf.Tensor]:
+        """Lists for those who name their events."""
+        return self.module.recommend_from_history(
+            tf.constant(events, tf.string),
+            **{"event_times": tf.constant([[-1]], tf.int64)} | _asked(given),
+        )
+
+
+def _asked(given: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """What a request tells beside whom it is for, and defaults."""
+    types = {"exclude": tf.string, "exclude_seen": tf.bool, "k": tf.int32, "request_time": tf.int64}
+    asked = {name: tf.constant(DEFAULTS[name], dtype) for name, dtype in types.items()}
+    for name, values in given.items():
+        is_time = name.endswith(("time", "times"))
+        asked[name] = tf.constant(values, types.get(name, tf.int64 if is_time else None))
+    return asked
+
 
 def _assert_lists(answer: dict[str, tf.Tensor], expected: Sequence[dict[str, float]]) -> None:
     """The best titles of each row stand in its list, best first."""
@@ -195,9 +226,7 @@ def test_what_was_seen_twice_counts_once_in_lists_and_in_evaluation(known: Known
     users = [user for user, most in counts.items() if most > 1]
     assert users
     rows = [next(row for row in serving.oracle.rows if row.user == user) for user in users]
-    answer = serving.module.recommend(
-        tf.constant([row.user for row in rows]), tf.constant([row.time for row in rows], tf.int64)
-    )
+    answer = serving.recommend([row.user for row in rows], request_time=[row.time for row in rows])
     expected = [serving.scores(serving.events(row.user), row.time, row.user) for row in rows]
     _assert_lists(answer, expected)
     outputs = serving.evaluate(
@@ -213,11 +242,11 @@ def test_only_the_latest_events_are_read(known: Known) -> None:
     events = serving.events(user)
     times = [events[10][1] + 1, events[-1][1] + 60]
     expected = [serving.scores(events, time) for time in times]
-    answer = serving.module.recommend(tf.constant([user] * 2), tf.constant(times, tf.int64))
+    answer = serving.recommend([user] * 2, request_time=times)
     _assert_lists(answer, expected)
     titles, whens = zip(*events, strict=True)
-    answer = serving.module.recommend_from_history(
-        tf.constant([titles] * 2), tf.constant([whens] * 2, tf.int64), tf.constant(times, tf.int64)
+    answer = serving.recommend_from_history(
+        [titles] * 2, event_times=[whens] * 2, request_time=times
     )
     _assert_lists(answer, expected)
 
@@ -237,13 +266,12 @@ def test_a_request_brings_the_features_that_are_read(known: Known) -> None:
         {"query_bucketized_user_age": 0, "query_user_occupation_label": 0},
         {"query_user_gender": 0, "query_bucketized_user_age": 6},
     ]
-    given = [
-        tf.constant([1, -1, -1, 0], tf.int64),
-        tf.constant([25.0, np.nan, 1.0, 56.0]),
-        tf.constant([17, -1, 0, -1], tf.int64),
-    ]
-    now = tf.fill([4], tf.constant(_NOW, tf.int64))
-    answer = serving.module.recommend(tf.constant(users), now, *given)
+    given = {
+        "user_gender": tf.constant([1, -1, -1, 0], tf.int64),
+        "bucketized_user_age": tf.constant([25.0, np.nan, 1.0, 56.0]),
+        "user_occupation_label": tf.constant([17, -1, 0, -1], tf.int64),
+    }
+    answer = serving.recommend(users, request_time=[_NOW], **given)
     expected = [
         serving.scores(serving.events(user), _NOW, user, found)
         for user, found in zip(users, features, strict=True)
@@ -251,8 +279,8 @@ def test_a_request_brings_the_features_that_are_read(known: Known) -> None:
     _assert_lists(answer, expected)
     sitting = [("unknown", _NOW - 5), (serving.oracle.titles[7], _NOW - 1)]
     events, times = zip(*sitting, strict=True)
-    answer = serving.module.recommend_from_history(
-        tf.constant([events] * 4), tf.constant([times] * 4, tf.int64), now, *given
+    answer = serving.recommend_from_history(
+        [events] * 4, event_times=[times], request_time=[_NOW], **given
     )
     _assert_lists(answer, [serving.scores(sitting, _NOW, features=found) for found in features])
     # The default signature has no features to give: all are missing.
@@ -335,9 +363,151 @@ def test_evaluation_by_hand(known: Known) -> None:
 
 
 def test_no_rows_are_no_error(known: Known) -> None:
-    module = Serving(known, _HYPERPARAMETERS).module
-    none = tf.zeros([0], tf.int64)
-    assert module.recommend(tf.constant([], tf.string), none)["score"].shape[0] == 0
-    events = tf.constant(np.zeros([0, 0], object), tf.string)
-    answer = module.recommend_from_history(events, tf.zeros([0, 0], tf.int64), none)
-    assert answer["score"].shape[0] == 0
+    serving = Serving(known, _HYPERPARAMETERS)
+    nobody = np.zeros([0, 0], object)
+    for answer in (
+        serving.recommend([]),
+        serving.recommend_from_history(nobody),
+        serving.module.similar_items(tf.constant([], tf.string), tf.constant([3])),
+    ):
+        assert answer["score"].shape[0] == answer["count"].shape[0] == 0
+
+
+def test_each_request_has_its_own_number_of_candidates(known: Known) -> None:
+    serving = Serving(known, _HYPERPARAMETERS)
+    catalogue = len(serving.oracle.titles)
+    user, other = list(serving.oracle.train)[:2]
+    users = [user, other, "nobody", user]
+    answer = serving.recommend(users, request_time=[_NOW], k=[1, 7, catalogue, catalogue])
+    left = catalogue - len({title for title, _ in serving.events(user)})
+    assert answer["count"].numpy().tolist() == [1, 7, catalogue, left]
+    titles, scores = answer["movie_title"].numpy(), answer["score"].numpy()
+    assert titles.shape == answer["movie_id"].shape == scores.shape == (4, catalogue)
+    for row, count in enumerate(answer["count"].numpy()):
+        events = [] if users[row] == "nobody" else serving.events(users[row])
+        expected = serving.scores(events, _NOW)
+        best = sorted(expected, key=lambda title: -expected[title])[:count]
+        assert [title.decode() for title in titles[row, :count]] == best
+        assert set(titles[row, count:]) <= {b""}
+        assert np.all(scores[row, count:] == np.finfo(np.float32).min)
+    # Alone, a request has no places left over.
+    assert serving.recommend([user], k=[catalogue])["score"].shape == (1, left)
+
+
+@pytest.mark.parametrize("k", [-1, 1_000_000])
+def test_a_k_out_of_range_is_told(known: Known, k: int) -> None:
+    serving = Serving(known, _HYPERPARAMETERS)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="has to be between 1 and"):
+        serving.recommend(["5"], k=[k])
+
+
+def test_what_is_left_out_is_told_by_whoever_asks(known: Known) -> None:
+    serving = Serving(known, _HYPERPARAMETERS)
+    user = next(iter(serving.oracle.train))
+    events = serving.events(user)
+    catalogue = len(serving.oracle.titles)
+    everything = serving.recommend([user], request_time=[_NOW], exclude_seen=[False], k=[catalogue])
+    listed = [title.decode() for title in everything["movie_title"].numpy()[0]]
+    assert sorted(listed) == sorted(serving.oracle.titles)
+    seen = {title for title, _ in events}
+    unseen = [title for title in listed if title not in seen]
+    named = [unseen[0], "", "Unheard of (1995)", unseen[2]]
+    answer = serving.recommend([user, user], request_time=[_NOW], exclude=[named], k=[5])
+    for row in answer["movie_title"].numpy():
+        assert [title.decode() for title in row] == [unseen[place] for place in (1, 3, 4, 5, 6)]
+    # The same by ids, and without the events that a caller names.
+    ids = everything["movie_id"].numpy()[0].tolist()
+    by_id = [ids[listed.index(title)] for title in (unseen[0], unseen[2])]
+    titles, times = zip(*events, strict=True)
+    for without, expected in ((True, unseen), (False, listed)):
+        answer = serving.recommend_from_history(
+            [titles],
+            event_times=[times],
+            request_time=[_NOW],
+            exclude=[by_id],
+            exclude_seen=[without],
+            k=[9],
+        )
+        kept = [title for title in expected if title not in (unseen[0], unseen[2])]
+        assert [title.decode() for title in answer["movie_title"].numpy()[0]] == kept[:9]
+
+
+def test_a_query_vector_gives_the_scores_of_its_list(known: Known) -> None:
+    serving = Serving(known, _HYPERPARAMETERS)
+    user = next(iter(serving.oracle.train))
+    found = serving.module.query_embedding(
+        tf.constant([user, "nobody"]), request_time=tf.constant([_NOW], tf.int64)
+    )
+    vectors = found["embedding"].numpy()
+    scores = serving.module.scorer.candidate_vectors.numpy() @ vectors[0]
+    expected = serving.scores(serving.events(user), _NOW)
+    places = [serving.oracle.places[title] for title in expected]
+    np.testing.assert_allclose(scores[places], list(expected.values()), rtol=1e-3, atol=1e-3)
+    assert vectors.shape == (2, 5)
+    assert not np.allclose(vectors[0], vectors[1])
+
+
+def test_similar_candidates_by_cosine(known: Known) -> None:
+    serving = Serving(known, _HYPERPARAMETERS, biases=1)
+    oracle = serving.oracle
+    vectors = serving.module.scorer.candidate_vectors.numpy()[:, :-1]
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    place = 5
+    ids = dict(zip(oracle.titles, serving.module.ids.numpy().tolist(), strict=True))
+    names = [oracle.titles[place], ids[oracle.titles[place]].decode(), "Unheard of (1995)"]
+    answer = serving.module.similar_items(tf.constant(names), tf.constant([4]))
+    assert answer["count"].numpy().tolist() == [4, 4, 0]
+    order = [near for near in np.argsort(-(unit @ unit[place])) if near != place][:4]
+    for row in (0, 1):
+        titles = [title.decode() for title in answer["movie_title"].numpy()[row]]
+        assert titles == [oracle.titles[near] for near in order]
+        np.testing.assert_allclose(
+            answer["score"].numpy()[row], (unit @ unit[place])[order], rtol=1e-4, atol=1e-5
+        )
+    assert set(answer["movie_title"].numpy()[2]) == {b""}
+
+
+def test_what_is_known_of_a_query_is_told(known: Known) -> None:
+    serving = Serving(known, _HYPERPARAMETERS)
+    user = next(iter(serving.oracle.train))
+    found = serving.module.query_history(tf.constant([user, "nobody"]))
+    titles, times = zip(*serving.events(user), strict=True)
+    assert found["count"].numpy().tolist() == [len(titles), 0]
+    told = list(zip(found["movie_title"].numpy()[0], found["event_times"].numpy()[0], strict=True))
+    assert sorted((title.decode(), time) for title, time in told) == sorted(
+        zip(titles, times, strict=True)
+    )
+    assert [time for _, time in told] == sorted(times)
+    assert set(found["movie_title"].numpy()[1]) == {b""}
+    assert set(found["event_times"].numpy()[1]) == {-1}
+
+
+def test_the_nearest_event_explains(known: Known) -> None:
+    serving = Serving(known, _HYPERPARAMETERS, biases=1)
+    titles = serving.oracle.titles
+    vectors = serving.module.scorer.candidate_vectors.numpy()[:, :-1]
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    ids = serving.module.ids.numpy().tolist()
+    places = {title: place for place, title in enumerate(serving.module.titles.numpy().tolist())}
+    seen, asked = titles[3:9], [titles[20], titles[3], ids[places[titles[30].encode()]].decode()]
+    found = serving.module.explain(
+        tf.constant([[*seen, "Unheard of (1995)"], [""] * 7]),
+        tf.constant([[*asked, "Unheard of (1995)"]] * 2),
+    )
+    cosines = unit[[20, 3, 30]] @ unit[3:9].T
+    nearest = [titles[3 + place].encode() for place in cosines.argmax(axis=1)]
+    assert found["movie_title"].numpy().tolist() == [[*nearest, b""], [b""] * 4]
+    np.testing.assert_allclose(found["score"].numpy()[0, :3], cosines.max(axis=1), rtol=1e-4)
+    assert found["score"].numpy()[1].tolist() == [0] * 4
+
+
+def test_labels_are_named(known: Known, artifacts: Artifacts) -> None:
+    serving = Serving(known, _HYPERPARAMETERS)
+    found = serving.module.indexed_candidates()
+    labels = dict(zip(found["movie_id"].numpy(), found["labels"].numpy(), strict=True))
+    names = MOVIELENS.candidate_features["movie_genres"].labels
+    rows = pa.parquet.read_table(f"{artifacts.candidates.uri}/Split-train").to_pylist()
+    assert len(rows) == len(labels)
+    for row in rows:
+        told = labels[row["movie_id"][0]].decode().split(", ")
+        assert told == [names[code] for code in sorted(row["movie_genres"])]

@@ -295,7 +295,7 @@ def _exported_again(real: Artifacts, folder: Path) -> Any:
         variable.assign(getattr(trained.query_tower, variable.name.removesuffix(":0")))
     model = new_artifact(standard_artifacts.Model, folder, 9)
     scorer = TowerScorer(
-        tower, trained.candidate_vectors.numpy(), reads_history=True, query_features=()
+        tower, trained.candidate_vectors.numpy(), biases=1, reads_history=True, query_features=()
     )
     data.save_model(scorer, model)
     return model
