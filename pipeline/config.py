@@ -113,8 +113,13 @@ class TuningSection(Section):
 
 
 class Config(Section):
-    """Everything a run can be told."""
+    """Everything a run can be told.
 
+    Attributes:
+        preset: Name of the preset that whatever is not given comes from.
+    """
+
+    preset: str = "custom"
     data: DataSection = Field(default_factory=DataSection)
     split: SplitSection = Field(default_factory=SplitSection)
     training: Hyperparameters = Field(default_factory=Hyperparameters)
@@ -159,6 +164,7 @@ def config_keys() -> list[str]:
     return [
         f"{name}.{key}"
         for name, section in Config.model_fields.items()
+        if section.annotation is not str
         for key in _keys(section.annotation)
     ]
 

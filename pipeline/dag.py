@@ -4,8 +4,9 @@
               \\-> CandidateStatistics  -> CandidateValidator   (<- CandidateSchema)   ----+
                                                                                          v
     Pusher <- Evaluator <- BaselineModel <- Trainer <---------------------------- Transform
-                       \\                           \\<- Tuner (with --tune) <-----/   /
-                        \\<- PeerEvaluator <- Popularity, ItemKnn, ImplicitAls <-----/
+         \\           \\                   /         \\<- Tuner (with --tune) <-----/   /
+          \\           \\<- PeerEvaluator <- Popularity, ItemKnn, SessionKnn, ImplicitAls
+           \\<- IndexValidator <--------/
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from components.datasets.sources import ResolvedSource
+from components.index_validator.component import IndexValidator
 from components.pusher.component import ServingPusher
 from components.resolver.latest_other_blessed_model import LatestOtherBlessedModel
 from components.trainer.component import RetrievalTrainer
@@ -64,6 +66,7 @@ def create_pipeline(
         candidates=data.candidates,
         transform_graph=data.transform_graph,
         hyperparameters=config.training,
+        preset=config.preset,
         best_hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         code_version=source_fingerprint("components.trainer.component"),
     ).with_id("Trainer")
@@ -76,15 +79,20 @@ def create_pipeline(
     evaluator = evaluator_node(
         config, data, peers, trainer.outputs["model"], baseline_model.outputs["model"]
     )
+    index_validator = IndexValidator(
+        model=trainer.outputs["model"],
+        code_version=source_fingerprint("components.index_validator.component"),
+    ).with_id("IndexValidator")
     pusher = ServingPusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=index_validator.outputs["infra_blessing"],
         base_directory=str(paths.serving),
         code_version=source_fingerprint("components.pusher.component"),
     ).with_id("Pusher")
     tuners = [tuner] if tuner else []
-    nodes = [*data.nodes, *peers.nodes, *tuners, trainer, baseline_model, evaluator, pusher]
-    return _pipeline(nodes, paths)
+    judges = [baseline_model, evaluator, index_validator]
+    return _pipeline([*data.nodes, *peers.nodes, *tuners, trainer, *judges, pusher], paths)
 
 
 def create_evaluation_pipeline(

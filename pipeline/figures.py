@@ -91,6 +91,14 @@ def _peers(outputs: Outputs) -> str:
     )
 
 
+def _servable(outputs: Outputs) -> str:
+    reasons = json.loads(outputs["infra_blessing"].values["reasons"])
+    failed = [reason["check"] for reason in reasons if not reason["passed"]]
+    if failed:
+        return f"fails {', '.join(failed)}"
+    return f"served as at export by a process of its own; {_count(len(reasons), 'check')} passed"
+
+
 def _push(outputs: Outputs) -> str:
     values = outputs["pushed_model"].values
     if values["outcome"] == "not_blessed":
@@ -113,5 +121,6 @@ _FIGURES: dict[str, Callable[[Outputs], str]] = {
     "BaselineModel": _baseline,
     "PeerEvaluator": _peers,
     "Evaluator": _evaluation,
+    "IndexValidator": _servable,
     "Pusher": _push,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-MODEL_NAME = "retrieval"
+from components.serving.interface import MODEL_NAME
 
 
 @dataclass(frozen=True)

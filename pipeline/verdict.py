@@ -21,6 +21,7 @@ EXIT_CODES: dict[Outcome, int] = {
 }
 
 _EVALUATOR = "Evaluator"
+_INDEX_VALIDATOR = "IndexValidator"
 _PUSHER = "Pusher"
 _TUNER = "Tuner"
 _GAIN = "unseen_top_100_accuracy_gain"
@@ -60,7 +61,8 @@ class Verdict:
     Attributes:
         outcome: What became of the model.
         reason: Why, in one sentence.
-        reasons: Every check of the gate: its name, value, bound, whether passed, and a sentence.
+        reasons: Every check of the gate: its name, value, bound, whether passed, and a sentence;
+            and of the IndexValidator: its name, whether passed, and a sentence.
         evaluation: What was measured; None where the run ended before that.
         tuned: What a Tuner found; None where there was none, or the run ended before its end.
     """
@@ -84,6 +86,7 @@ def judge(components: Mapping[str, ComponentRecord]) -> Verdict:
         components: Records of the run by component.
     """
     reasons, evaluation = _evaluated(components)
+    reasons += json.loads(components[_INDEX_VALIDATOR].outputs["infra_blessing"].values["reasons"])
     pushed = components[_PUSHER].outputs["pushed_model"].values
     outcome = pushed["outcome"]
     if outcome == "pushed":

@@ -23,6 +23,9 @@ class ServingPusherSpec(types.ComponentSpec):
         standard_component_specs.MODEL_BLESSING_KEY: component_spec.ChannelParameter(
             type=standard_artifacts.ModelBlessing
         ),
+        standard_component_specs.INFRA_BLESSING_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.InfraBlessing
+        ),
     }
     OUTPUTS = {
         standard_component_specs.PUSHED_MODEL_KEY: component_spec.ChannelParameter(
@@ -40,6 +43,7 @@ class ServingPusher(base_component.BaseComponent):
     Args:
         model: The candidate model.
         model_blessing: The Evaluator's verdict on it.
+        infra_blessing: The IndexValidator's verdict on it.
         base_directory: Folder of the model's versions.
         code_version: Fingerprint of the code behind this component.
     """
@@ -52,6 +56,7 @@ class ServingPusher(base_component.BaseComponent):
         *,
         model: types.BaseChannel,
         model_blessing: types.BaseChannel,
+        infra_blessing: types.BaseChannel,
         base_directory: str,
         code_version: str,
     ) -> None:
@@ -59,6 +64,7 @@ class ServingPusher(base_component.BaseComponent):
             spec=ServingPusherSpec(
                 model=model,
                 model_blessing=model_blessing,
+                infra_blessing=infra_blessing,
                 base_directory=base_directory,
                 code_version=code_version,
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import path_utils
@@ -64,9 +65,15 @@ class TrainData:
         events = QueryEvents.in_train(train_split, queries)
         return cls(examples, graph, definition, candidates, train_split, events)
 
-    def save_model(self, scorer: Scorer, model: Any) -> None:
-        """Writes the SavedModel of a scorer, and marks the Model artifact with its kind."""
-        export.save(
+    def save_model(
+        self, scorer: Scorer, model: Any
+    ) -> dict[str, tf.types.experimental.PolymorphicFunction]:
+        """Writes the SavedModel of a scorer, and marks the Model artifact with its kind.
+
+        Returns:
+            The functions that were saved, by signature name.
+        """
+        signatures = export.save(
             scorer,
             self.candidates,
             self.events,
@@ -77,3 +84,4 @@ class TrainData:
         )
         model.set_int_custom_property(INTERFACE, interface.INTERFACE_VERSION)
         model.set_string_custom_property(SPLIT, self.examples.get_string_custom_property(SPLIT))
+        return signatures

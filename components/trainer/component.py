@@ -16,6 +16,7 @@ class RetrievalTrainerSpec(types.ComponentSpec):
 
     PARAMETERS = {
         "hyperparameters": component_spec.ExecutionParameter(type=str),
+        "preset": component_spec.ExecutionParameter(type=str),
         "code_version": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -48,6 +49,7 @@ class RetrievalTrainer(base_component.BaseComponent):
         candidates: The catalogue, an input of its own so that lineage shows it.
         transform_graph: The transform graph.
         hyperparameters: Of model and training.
+        preset: Name of the preset that they come from, for the manifest of the model.
         best_hyperparameters: Values that a Tuner found, which replace those of `hyperparameters`.
         code_version: Fingerprint of the code behind this component, part of its cache key.
     """
@@ -62,6 +64,7 @@ class RetrievalTrainer(base_component.BaseComponent):
         candidates: types.BaseChannel,
         transform_graph: types.BaseChannel,
         hyperparameters: Hyperparameters,
+        preset: str,
         best_hyperparameters: types.BaseChannel | None,
         code_version: str,
     ) -> None:
@@ -71,6 +74,7 @@ class RetrievalTrainer(base_component.BaseComponent):
                 candidates=candidates,
                 transform_graph=transform_graph,
                 hyperparameters=hyperparameters.to_json(),
+                preset=preset,
                 best_hyperparameters=best_hyperparameters,
                 code_version=code_version,
                 model=types.Channel(type=standard_artifacts.Model),

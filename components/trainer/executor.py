@@ -10,8 +10,9 @@ from typing import Any
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils
+from tfx.utils import io_utils, path_utils
 
+from components.serving import extras
 from components.trainer import index, training
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.inputs import TrainingInputs
@@ -41,11 +42,18 @@ class Executor(base_executor.BaseExecutor):
         scorer = index.build_scorer(
             fitted, data.events.queries, hyperparameters, data.definition.context_features()
         )
-        data.save_model(scorer, model)
+        signatures = data.save_model(scorer, model)
+        valid = fitted.history[training.VALID_METRIC]
+        extras.write(
+            path_utils.serving_model_dir(model.uri),
+            signatures,
+            data,
+            {training.VALID_METRIC: max(valid)},
+            exec_properties["preset"],
+        )
 
         with fileio.open(os.path.join(model_run, TRAINING_CURVE), "w") as stream:
             stream.write(json.dumps(fitted.history, indent=1))
-        valid = fitted.history[training.VALID_METRIC]
         model.set_int_custom_property("epochs", len(valid))
         model.set_int_custom_property("queries", data.events.queries)
         model.set_int_custom_property("candidates", len(data.candidates))

@@ -48,7 +48,7 @@ def load(preset: str, assignments: Sequence[str]) -> Config:
     for key, value in given.items():
         section, name = key.split(".")
         values.setdefault(section, {})[name] = value
-    return config_from(values)
+    return config_from({"preset": preset, **values})
 
 
 def _parse(assignment: str) -> tuple[str, Any]:

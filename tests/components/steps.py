@@ -17,6 +17,7 @@ from components.evaluator.gate import GateBounds
 from components.evaluator.slice_names import slice_names
 from components.example_gen import executor as example_gen
 from components.example_gen.splits import SplitSpec
+from components.index_validator import executor as index_validator
 from components.peer_evaluator import executor as peer_evaluator
 from components.peers import executor as peers
 from components.peers.names import PEERS
@@ -135,7 +136,7 @@ def run_trainer(inputs: dict[str, Any], output: Path, hyperparameters: Hyperpara
     trainer.Executor().Do(
         {name: [artifact] for name, artifact in inputs.items()},
         {"model": [model], "model_run": [model_run]},
-        {"hyperparameters": hyperparameters.to_json(), "code_version": ""},
+        {"hyperparameters": hyperparameters.to_json(), "preset": "test", "code_version": ""},
     )
     return model, model_run
 
@@ -186,11 +187,35 @@ def run_evaluator(
     return evaluation, blessing
 
 
-def run_pusher(model: Any, blessing: Any, base: Path, output: Path) -> str:
+def run_index_validator(model: Any, output: Path) -> Any:
+    """Runs the IndexValidator; returns its blessing."""
+    blessing = new_artifact(standard_artifacts.InfraBlessing, output / "infra_blessing")
+    index_validator.Executor().Do(
+        {"model": [model]}, {"infra_blessing": [blessing]}, {"code_version": ""}
+    )
+    return blessing
+
+
+def new_infra_blessing(output: Path, blessed: bool = True) -> Any:
+    """What the IndexValidator gives out."""
+    blessing = new_artifact(standard_artifacts.InfraBlessing, output / "given_infra_blessing")
+    name = "INFRA_BLESSED" if blessed else "INFRA_NOT_BLESSED"
+    Path(blessing.uri, name).touch()
+    blessing.set_int_custom_property("blessed", int(blessed))
+    return blessing
+
+
+def run_pusher(
+    model: Any, blessing: Any, base: Path, output: Path, infra_blessing: Any = None
+) -> str:
     """Runs the Pusher; returns its outcome."""
     pushed = new_artifact(standard_artifacts.PushedModel, output / "pushed")
     pusher.Executor().Do(
-        {"model": [model], "model_blessing": [blessing]},
+        {
+            "model": [model],
+            "model_blessing": [blessing],
+            "infra_blessing": [infra_blessing or new_infra_blessing(output)],
+        },
         {"pushed_model": [pushed]},
         {"base_directory": str(base), "code_version": ""},
     )

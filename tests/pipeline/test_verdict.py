@@ -15,6 +15,7 @@ REASONS = [
     },
     {"check": "b", "value": 0.1, "bound": 0.2, "passed": False, "sentence": "b 0.1 is below 0.2"},
 ]
+SERVABLE = [{"check": "loads", "passed": True, "sentence": "it loads"}]
 METRICS = {"top_100_accuracy": 0.4, "unseen_top_100_accuracy_gain": 0.02}
 
 
@@ -26,17 +27,19 @@ def components(
 ) -> dict[str, ComponentRecord]:
     evaluation = OutputArtifact("/e", {"metrics": json.dumps(METRICS), **more})
     blessing = OutputArtifact("/b", {"reasons": json.dumps(reasons), "blessed": 1})
+    servable = OutputArtifact("/i", {"reasons": json.dumps(SERVABLE), "blessed": 1})
     pushed = OutputArtifact("/p", {"outcome": outcome, "pushed_version": "17", "pushed": 1})
     return {
         "Evaluator": ComponentRecord(True, False, {"evaluation": evaluation, "blessing": blessing}),
+        "IndexValidator": ComponentRecord(True, False, {"infra_blessing": servable}),
         "Pusher": ComponentRecord(True, False, {"pushed_model": pushed}),
     }
 
 
 def test_a_pushed_model() -> None:
     verdict = judge(components("pushed", REASONS[:1]))
-    reason = "every one of 1 checks passed."
-    assert verdict == Verdict("pushed", reason, REASONS[:1], EVALUATION)
+    reason = "every one of 2 checks passed."
+    assert verdict == Verdict("pushed", reason, [*REASONS[:1], *SERVABLE], EVALUATION)
     assert verdict.exit_code == 0
 
 
@@ -50,7 +53,7 @@ def test_a_blocked_model_is_told_by_the_checks_that_failed() -> None:
     verdict = judge(components("not_blessed", REASONS))
     assert (verdict.outcome, verdict.exit_code) == ("not_blessed", 3)
     assert verdict.reason == "b 0.1 is below 0.2."
-    assert verdict.reasons == REASONS
+    assert verdict.reasons == [*REASONS, *SERVABLE]
     assert verdict.evaluation == EVALUATION
 
 

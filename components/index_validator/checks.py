@@ -1,0 +1,228 @@
+"""The checks of the IndexValidator, in the order in which they run.
+
+`python -m components.index_validator.checks FOLDER` runs them on a SavedModel, in a process that
+loads nothing but TensorFlow, and prints the results as one line of JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from components.serving import golden, interface
+from components.serving.asking import ask
+from components.serving.manifest import Manifest, ManifestError, checksums, signatures_of
+
+# With one of them in the process, a model could be loadable here and nowhere else.
+_NOT_LOADED = ("tensorflow_transform", "tensorflow_recommenders", "tfx")
+_TOLERANCE = 1e-5
+_AT_ONCE = 256
+_UNKNOWN = "a query that nobody knows"
+_NOT_TEXT = b"\xff\xfe\x00query"
+
+
+class CheckFailedError(Exception):
+    """A model cannot be served; the message says why, as the end of a sentence."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """Result of a check.
+
+    Attributes:
+        check: Its name.
+        passed: Whether the model passed.
+        sentence: What was found, in words.
+    """
+
+    check: str
+    passed: bool
+    sentence: str
+
+
+class LoadedModel:
+    """A SavedModel as a server has it.
+
+    Args:
+        folder: The SavedModel.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.model = tf.saved_model.load(folder)
+        self.manifest = Manifest.read(folder)
+
+    def ask(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """Outputs of a signature for inputs by name."""
+        return ask(self.model.signatures[signature], inputs)
+
+    def serve(self, *queries: str | bytes) -> dict[str, np.ndarray]:
+        """What the default signature gives queries."""
+        return self.ask(interface.SERVING_SIGNATURE, **{self.manifest.query_id: list(queries)})
+
+    def recommend(self, *queries: str | bytes, k: int) -> dict[str, np.ndarray]:
+        """The `k` best candidates for queries."""
+        asked = {self.manifest.query_id: list(queries), interface.K: [k]}
+        return self.ask(interface.RECOMMEND_SIGNATURE, **asked)
+
+    def assert_lists(self, answer: dict[str, np.ndarray], rows: int, length: int) -> None:
+        """Raises `CheckFailedError` unless there are lists of distinct candidates, best first."""
+        ids, scores = answer[self.manifest.candidate_id], answer[interface.SCORE]
+        counts = answer[interface.COUNT].tolist()
+        if counts != [length] * rows:
+            raise CheckFailedError(f"there are {counts[:3]} candidates, not {length} for each")
+        for row in range(rows):
+            listed = ids[row, :length].tolist()
+            if len(set(listed)) < length or b"" in listed:
+                raise CheckFailedError("a list has empty or repeated candidates")
+            if not np.isfinite(scores[row, :length]).all():
+                raise CheckFailedError("a score is not a finite number")
+            if np.any(np.diff(scores[row, :length]) > 0):
+                raise CheckFailedError("a list is not in order of its scores")
+
+
+def _signatures(model: LoadedModel) -> str:
+    expected, found = model.manifest.signatures, signatures_of(model.model)
+    for name, names in expected.items():
+        if found.get(name) != names:
+            raise CheckFailedError(f"signature {name} has {found.get(name)}, not {names}")
+    required = {
+        interface.SERVING_SIGNATURE,
+        interface.RECOMMEND_SIGNATURE,
+        interface.HISTORY_SIGNATURE,
+        interface.EVALUATION_SIGNATURE,
+        interface.INDEX_SIGNATURE,
+    }
+    missing = sorted(required - found.keys())
+    if missing:
+        raise CheckFailedError(f"there is no signature {', '.join(missing)}")
+    return f"{len(found)} signatures have the inputs and outputs of the manifest"
+
+
+def _manifest(model: LoadedModel) -> str:
+    manifest = model.manifest
+    if manifest.interface_version != interface.INTERFACE_VERSION:
+        raise CheckFailedError(
+            f"its interface version is {manifest.interface_version}, not "
+            f"{interface.INTERFACE_VERSION}"
+        )
+    found = checksums(model.folder)
+    for path in sorted(found.keys() | manifest.files.keys()):
+        if found.get(path) != manifest.files.get(path):
+            raise CheckFailedError(f"{path} is not the file that the manifest has a checksum of")
+    size = len(model.ask(interface.INDEX_SIGNATURE)[manifest.candidate_id])
+    if size != manifest.catalogue_size:
+        raise CheckFailedError(f"the index has {size} candidates, not {manifest.catalogue_size}")
+    return f"{len(found)} files have their checksums, and the index {size} candidates"
+
+
+def _golden(model: LoadedModel) -> str:
+    queries = golden.read(model.folder)
+    if not queries:
+        raise CheckFailedError("there is no golden query")
+    for query in queries:
+        difference = query.differs(model.ask(query.signature, **query.inputs), _TOLERANCE)
+        if difference:
+            raise CheckFailedError(
+                f"{query.signature} answers otherwise than at export: {difference}"
+            )
+    return f"{len(queries)} golden queries are answered as at export"
+
+
+def _usual(model: LoadedModel) -> int:
+    return min(interface.SERVED, model.manifest.catalogue_size)
+
+
+def _unknown_query(model: LoadedModel) -> str:
+    model.assert_lists(model.serve(_UNKNOWN), 1, _usual(model))
+    return "an unknown query gets a whole list"
+
+
+def _empty_history(model: LoadedModel) -> str:
+    answer = model.ask(interface.HISTORY_SIGNATURE, **{interface.EVENTS: np.zeros([1, 0], object)})
+    model.assert_lists(answer, 1, _usual(model))
+    unknown = model.serve(_UNKNOWN)[model.manifest.candidate_id]
+    if not np.array_equal(answer[model.manifest.candidate_id], unknown):
+        raise CheckFailedError("it is not the list of an unknown query")
+    return "an empty history gets the list of an unknown query"
+
+
+def _smallest_and_largest_k(model: LoadedModel) -> str:
+    size = model.manifest.catalogue_size
+    whole = model.recommend(_UNKNOWN, k=size)
+    model.assert_lists(whole, 1, size)
+    one = model.recommend(_UNKNOWN, k=1)
+    model.assert_lists(one, 1, 1)
+    name = model.manifest.candidate_id
+    if one[name][0, 0] != whole[name][0, 0]:
+        raise CheckFailedError("the best candidate is not the first of all")
+    return f"k may be 1 and {size}"
+
+
+def _many_at_once(model: LoadedModel) -> str:
+    known = [
+        query
+        for asked in golden.read(model.folder)
+        for query in asked.inputs.get(model.manifest.query_id, [])
+    ] or [_UNKNOWN]
+    queries = [known[place % len(known)] for place in range(_AT_ONCE)]
+    together = model.serve(*queries)
+    name = model.manifest.candidate_id
+    alone = model.serve(queries[-1])
+    count = int(alone[interface.COUNT][0])
+    last = together[name][-1, :count]
+    if len(together[name]) != _AT_ONCE or not np.array_equal(last, alone[name][0, :count]):
+        raise CheckFailedError(f"the last of {_AT_ONCE} gets another list than alone")
+    return f"{_AT_ONCE} at once are answered as one alone"
+
+
+def _ids_that_are_no_text(model: LoadedModel) -> str:
+    model.assert_lists(model.serve(_NOT_TEXT), 1, _usual(model))
+    return "an id that is not UTF-8 is an unknown query"
+
+
+CHECKS: dict[str, Callable[[LoadedModel], str]] = {
+    "signatures": _signatures,
+    "manifest": _manifest,
+    "golden_queries": _golden,
+    "unknown_query": _unknown_query,
+    "empty_history": _empty_history,
+    "smallest_and_largest_k": _smallest_and_largest_k,
+    "many_at_once": _many_at_once,
+    "ids_that_are_no_text": _ids_that_are_no_text,
+}
+LOADS = "loads"
+
+
+def run(folder: str) -> list[Check]:
+    """Runs all checks on a SavedModel; the others are left out where it cannot be loaded."""
+    try:
+        model = LoadedModel(folder)
+    except (ManifestError, OSError, ValueError, tf.errors.OpError) as error:
+        return [_failed(LOADS, error)]
+    foreign = sorted(set(_NOT_LOADED) & sys.modules.keys())
+    if foreign:
+        needed = ", ".join(foreign)
+        return [Check(LOADS, False, f"loading it needed {needed}, not TensorFlow alone")]
+    results = [Check(LOADS, True, "it loads with TensorFlow alone")]
+    for name, check in CHECKS.items():
+        try:
+            results.append(Check(name, True, check(model)))
+        except (CheckFailedError, KeyError, OSError, ValueError, tf.errors.OpError) as error:
+            results.append(_failed(name, error))
+    return results
+
+
+def _failed(name: str, error: Exception) -> Check:
+    told = " ".join(str(error).split()) or type(error).__name__
+    return Check(name, False, f"check {name}: {told}")
+
+
+if __name__ == "__main__":
+    print(json.dumps([dataclasses.asdict(check) for check in run(sys.argv[1])]))

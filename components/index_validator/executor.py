@@ -1,0 +1,69 @@
+"""Runs the IndexValidator's checks in a fresh process, and blesses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils, path_utils
+
+from components.index_validator.checks import LOADS
+
+REASONS = "reasons"
+# As Pusher and TFX's InfraValidator have it.
+_BLESSED_PROPERTY = "blessed"
+_FILES = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}
+_CHECKS = "components.index_validator.checks"
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of `components.index_validator.component.IndexValidator`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Records every check's result on the blessing, which blesses if all of them passed."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        model = artifact_utils.get_single_instance(input_dict[standard_component_specs.MODEL_KEY])
+        blessing = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.INFRA_BLESSING_KEY]
+        )
+        reasons = check_in_fresh_process(path_utils.serving_model_dir(model.uri))
+        passed = all(reason["passed"] for reason in reasons)
+        io_utils.write_string_file(os.path.join(blessing.uri, _FILES[passed]), "")
+        blessing.set_int_custom_property(_BLESSED_PROPERTY, int(passed))
+        blessing.set_string_custom_property(REASONS, json.dumps(reasons))
+
+
+def check_in_fresh_process(folder: str) -> list[dict[str, Any]]:
+    """Results of the checks of a SavedModel: name, whether passed, and a sentence, of each.
+
+    Args:
+        folder: The SavedModel.
+    """
+    result = subprocess.run(
+        [sys.executable, "-m", _CHECKS, folder],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    logging.info("The process of the checks wrote: %s", result.stderr)
+    if result.returncode == 0:
+        reasons: list[dict[str, Any]] = json.loads(result.stdout.splitlines()[-1])
+        return reasons
+    # A process that a model brings down is the worst of results, not an error of ours.
+    last = (result.stderr.strip().splitlines() or ["nothing"])[-1]
+    sentence = f"check {LOADS}: the process ended with code {result.returncode} and wrote: {last}"
+    return [{"check": LOADS, "passed": False, "sentence": sentence}]
