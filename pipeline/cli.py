@@ -190,6 +190,93 @@ def recommend(
     Console(highlight=False).print(Text(f"For {whom}, by version {answer.version}"), table)
 
 
+@app.command()
+def serve(
+    output: Output = _DEFAULT_OUTPUT,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen at; 0.0.0.0 for every network.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen at; 0 for a free one.")
+    ] = 8501,
+) -> None:
+    """Serve the latest pushed model for development: a page, and TensorFlow Serving's REST calls.
+
+    A newer version replaces it while it runs. Stop it with Ctrl-C.
+    """
+    from pipeline.paths import OutputPaths
+    from pipeline.server.command import serve as serve_until_stopped
+
+    serve_until_stopped(OutputPaths.of(output), host, port)
+
+
+@app.command()
+def versions(
+    output: Output = _DEFAULT_OUTPUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List the versions that were pushed: how good they are, and which one is current."""
+    from pipeline.paths import OutputPaths
+    from pipeline.versions import list_versions
+    from pipeline.versions_table import versions_table
+
+    paths = OutputPaths.of(output)
+    found = list_versions(paths)
+    if as_json:
+        current = next((version.number for version in found if version.current), None)
+        print(json.dumps({"current": current, "versions": [item.to_json() for item in found]}))
+        return
+    Console(highlight=False).print(versions_table(found))
+
+
+@app.command()
+def rollback(
+    version: Annotated[
+        int | None,
+        typer.Argument(
+            metavar="VERSION",
+            min=0,
+            help="The version to go back to; the one served before the current one if left out.",
+        ),
+    ] = None,
+    output: Output = _DEFAULT_OUTPUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make an earlier version current again, by publishing it under a new number."""
+    from pipeline.paths import OutputPaths
+    from pipeline.rollback import roll_back
+
+    done = roll_back(OutputPaths.of(output), version)
+    if as_json:
+        print(json.dumps({**dataclasses.asdict(done), "path": str(done.path)}))
+        return
+    print(
+        f"Version {done.version} is current: it is {done.rolled_back_to} again, in place of"
+        f" {done.rolled_back_from}."
+    )
+
+
+@app.command()
+def prune(
+    keep: Annotated[
+        int, typer.Option("--keep", min=1, help="How many of the newest to keep, with the current.")
+    ],
+    output: Output = _DEFAULT_OUTPUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Remove old versions from the serving folder; the current one always stays."""
+    from pipeline.paths import OutputPaths
+    from pipeline.prune import prune as prune_versions
+    from pipeline.versions_table import megabytes
+
+    done = prune_versions(OutputPaths.of(output), keep)
+    if as_json:
+        print(json.dumps(dataclasses.asdict(done)))
+        return
+    removed = ", ".join(map(str, done.removed)) or "no version"
+    print(f"Removed {removed}: {megabytes(done.freed_bytes)} freed.")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Runs a command line and returns its exit code.
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
@@ -21,6 +22,7 @@ from tests.pipeline.command_line import (
     RUNNER,
     Finished,
     Workspace,
+    file_hashes,
     finish,
     start,
     state_name,
@@ -39,6 +41,7 @@ ONE_RUN = {
     "PeerEvaluator": 1,
     "RetrievalTrainer": 1,
     "RetrievalEvaluator": 1,
+    "IndexValidator": 1,
 }
 BEFORE_TRAINER = {
     "ExampleGen",
@@ -51,7 +54,7 @@ BEFORE_TRAINER = {
     "Transform",
 }
 PEERS = {"Popularity", "ItemKnn", "SessionKnn", "ImplicitAls", "PeerEvaluator"}
-ALL = BEFORE_TRAINER | PEERS | {"Trainer", "BaselineModel", "Evaluator", "Pusher"}
+ALL = BEFORE_TRAINER | PEERS | {"Trainer", "BaselineModel", "Evaluator", "IndexValidator", "Pusher"}
 ARTIFACTS_OF_FIRST_RUN = {
     "Examples": 2,
     "ExampleStatistics": 2,
@@ -62,6 +65,7 @@ ARTIFACTS_OF_FIRST_RUN = {
     "ModelRun": 1,
     "ModelEvaluation": 2,
     "ModelBlessing": 1,
+    "InfraBlessing": 1,
     "PushedModel": 1,
 }
 
@@ -146,9 +150,9 @@ def test_another_learning_rate_runs_the_trainer_and_what_follows(runs: Runs) -> 
     assert "gain_over_baseline" in {r["check"] for r in report["reasons"]}
     added = step.artifacts - second.artifacts
     assert dict(added) == dict.fromkeys(
-        ("Model", "ModelRun", "ModelEvaluation", "ModelBlessing", "PushedModel"), 1
+        ("Model", "ModelRun", "ModelEvaluation", "ModelBlessing", "InfraBlessing", "PushedModel"), 1
     )
-    later = ("RetrievalTrainer", "RetrievalEvaluator")
+    later = ("RetrievalTrainer", "RetrievalEvaluator", "IndexValidator")
     assert dict(step.executions - second.executions) == {
         **{(name, "CACHED"): count for name, count in ONE_RUN.items() if name not in later},
         **{(name, "COMPLETE"): 1 for name in (*later, "Resolver", "ServingPusher")},
@@ -344,7 +348,7 @@ def test_a_bound_too_high_blocks(workspace: Workspace) -> None:
     report = finished.report
     assert report["verdict"] == "not_blessed"
     assert "top-100 accuracy over all candidates" in report["reason"]
-    assert finished.cached == BEFORE_TRAINER | PEERS | {"Trainer"}
+    assert finished.cached == BEFORE_TRAINER | PEERS | {"Trainer", "IndexValidator"}
     assert workspace.serving() == before
 
 
@@ -489,3 +493,60 @@ def test_the_trainer_trains_with_what_the_tuner_found(runs: Runs) -> None:
     assert {"Tuner", "Trainer", "Evaluator"} <= again.cached
     assert again.report["tuned"] == tuned
     assert runs.steps[0].finished.report["tuned"] is None
+
+
+def test_versions_are_listed_rolled_back_and_pruned(runs: Runs) -> None:
+    workspace = runs.workspace
+    first, third = (runs.steps[place].finished.report for place in (0, 2))
+
+    def report(*arguments: str) -> dict[str, Any]:
+        command = [sys.executable, str(RUNNER), *arguments, "--output", str(workspace.output)]
+        finished = finish(start([*command, "--json"]))
+        assert (finished.code, finished.err) == (0, "")
+        return finished.report
+
+    def versions() -> dict[int, dict[str, Any]]:
+        return {entry["version"]: entry for entry in report("versions")["versions"]}
+
+    listed = versions()
+    assert sorted(map(str, listed)) == sorted(
+        path.name for path in (workspace.output / "serving" / "retrieval").iterdir()
+    )
+    assert list(listed) == sorted(listed, reverse=True)
+    for run in (first, third):
+        entry = listed[run["version"]]
+        assert entry["path"] == run["serving_path"]
+        assert (entry["blessed"], entry["recorded"]) == (True, True)
+        for name in ("unseen_top_100_accuracy", "top_100_accuracy"):
+            assert entry[name] == run["metrics"][name]
+
+    rollback = report("rollback", str(first["version"]))
+    assert rollback["rolled_back_from"] == max(listed)
+    again = versions()[rollback["version"]]
+    assert (again["current"], again["republication_of"]) == (True, first["version"])
+    assert file_hashes(Path(again["path"])) == file_hashes(Path(first["serving_path"]))
+
+    same = workspace.run()
+    assert same.code == 0, same.err
+    assert (same.report["verdict"], same.report["version"]) == ("unchanged", again["version"])
+    other = workspace.run("training.learning_rate=0.004")
+    assert other.code == 0, other.err
+    assert other.report["verdict"] == "pushed"
+    assert other.report["version"] > again["version"]
+    assert report("rollback")["rolled_back_to"] == again["version"]
+
+    executions = workspace.store().get_executions()
+    assert [state_name(e) for e in executions if e.type == "Rollback"] == ["COMPLETE"] * 2
+    before = versions()
+    pruned = report("prune", "--keep", "1")
+    assert pruned["kept"] == [max(before)]
+    assert pruned["removed"] == sorted(before)[:-1]
+    assert pruned["freed_bytes"] == sum(before[version]["bytes"] for version in pruned["removed"])
+    after = versions()
+    assert [version for version, entry in after.items() if entry["on_disk"]] == pruned["kept"]
+    assert {version for version, entry in after.items() if entry["removed_at"]} == set(
+        pruned["removed"]
+    )
+    for version, entry in after.items():
+        for name in ("unseen_top_100_accuracy", "republication_of", "pushed_at"):
+            assert entry[name] == before[version][name]

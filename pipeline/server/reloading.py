@@ -1,0 +1,58 @@
+"""Keeps the newest pushed version in memory, by polling its folder as TensorFlow Serving does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from pipeline.paths import OutputPaths
+from pipeline.server.model import ServedModel
+
+_POLL_SECONDS = 1.0
+
+
+class NewestModel:
+    """The version that requests are answered by.
+
+    A newer version replaces it only when it has answered its own warm-up requests. One that cannot
+    be loaded is told in `problem`, and the older one stays.
+
+    Args:
+        paths: Output folder of the runs that push.
+        tell: Takes a sentence about each version that comes.
+    """
+
+    def __init__(self, paths: OutputPaths, tell: Callable[[str], None]) -> None:
+        self._paths, self._tell = paths, tell
+        self._tried: int | None = None
+        self.model = self._load(paths.versions()[-1])
+        self.problem: str | None = None
+
+    async def follow(self, threads: Executor) -> None:
+        """Looks for newer versions until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            versions = self._paths.versions()
+            newest = versions[-1] if versions else None
+            if newest == self.model.version:
+                self.problem = None
+            if newest in (None, self.model.version, self._tried):
+                continue
+            try:
+                self.model = await loop.run_in_executor(threads, self._load, newest)
+            except Exception as error:
+                logging.exception("Version %s cannot be served", newest)
+                self.problem = f"version {newest} cannot be served: {' '.join(str(error).split())}"
+                self._tell(f"{self.problem}; version {self.model.version} stays.")
+            else:
+                self.problem = None
+
+    def _load(self, version: int) -> ServedModel:
+        self._tried = version
+        model = ServedModel(self._paths.serving / str(version), version)
+        played = model.warm_up()
+        self._tell(f"Version {version} is served, after {played} warm-up requests.")
+        return model
