@@ -225,6 +225,7 @@ def test_index_missing_a_third_of_the_catalogue(judge: Judge) -> None:
             ids=candidates.ids[:kept],
             titles=candidates.titles[:kept],
             aliases=candidates.aliases[:kept],
+            features={name: values[:kept] for name, values in candidates.features.items()},
         ),
         QueryEvents.in_train(below, len(queries) - 1),
         512,

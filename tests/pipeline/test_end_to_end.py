@@ -166,7 +166,7 @@ def test_a_run_prints_a_line_per_component_and_no_logs(runs: Runs) -> None:
         lines = finished.err.splitlines()
         for component in ALL:
             assert sum(line.startswith(f"{component} ") for line in lines) == 1, component
-        assert len(lines) < 65
+        assert len(lines) < 80
         assert "0.2327" in finished.err
         assert "Warning" not in finished.err
         log = Path(finished.report["log_file"])
