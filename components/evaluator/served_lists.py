@@ -94,7 +94,7 @@ class ServedLists:
             number: Catalogue number of each row's candidate [B]; negative if it has none.
             unseen_rank: Evaluated rank [B], int64; `MISS` for a candidate that must not be served.
         """
-        with np.errstate(invalid="ignore"):  # a broken model scores infinities
+        with np.errstate(invalid="ignore", over="ignore"):  # a broken model scores infinities
             return self._differ(self.numbers[request], self.scores[request], number, unseen_rank)
 
     @staticmethod
