@@ -156,8 +156,9 @@ class RetrievalServing(tf.Module):
         Args:
             query_id: Raw query ids [B], string.
         """
-        names = (EXCLUDE, EXCLUDE_SEEN, K, REQUEST_TIME)
-        return self.recommend(query_id, **{name: _default(name) for name in names})
+        context, events = self._asked(query_id, _default(REQUEST_TIME), {})
+        # Not by `recommend`, to spare the call the lookup of what is to be excluded.
+        return self._answer(context, events, _default(K))
 
     def recommend(
         self,
@@ -189,12 +190,8 @@ class RetrievalServing(tf.Module):
         Raises:
             InvalidArgumentError: When run: a k is out of range.
         """
-        transformed = self._transformed(query_id, features)
-        events, times = self._known_events(transformed)
-        requests = tf.shape(query_id, tf.int64)[0]
-        context = self._context(events, times, _times(request_time, requests), transformed)
-        excluded = self._excluded(events, exclude, exclude_seen)
-        return self._answer(context, excluded, lists.wanted_k(k, requests, self._candidates))
+        context, events = self._asked(query_id, request_time, features)
+        return self._answer(context, self._excluded(events, exclude, exclude_seen), k)
 
     def recommend_from_history(
         self,
@@ -240,8 +237,7 @@ class RetrievalServing(tf.Module):
         times = listed.with_values(tf.gather(times, order))
         transformed = self._transformed(tf.fill([requests], ""), features)
         context = self._context(listed, times, now, transformed)
-        excluded = self._excluded(listed, exclude, exclude_seen)
-        return self._answer(context, excluded, lists.wanted_k(k, requests, self._candidates))
+        return self._answer(context, self._excluded(listed, exclude, exclude_seen), k)
 
     def query_embedding(
         self, query_id: tf.Tensor, request_time: tf.Tensor, **features: tf.Tensor
@@ -256,9 +252,7 @@ class RetrievalServing(tf.Module):
         Returns:
             `embedding` [B, W], float32.
         """
-        transformed = self._transformed(query_id, features)
-        now = _times(request_time, tf.shape(query_id, tf.int64)[0])
-        context = self._context(*self._known_events(transformed), now, transformed)
+        context, _ = self._asked(query_id, request_time, features)
         return {EMBEDDING: self.scorer.prepare(context)}
 
     def similar_items(self, item: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -453,6 +447,15 @@ class RetrievalServing(tf.Module):
             columns[name] = tf.sparse.retain(_one_per_row(values), exists)
         return self.transform_graph(columns)
 
+    def _asked(
+        self, query_id: tf.Tensor, request_time: tf.Tensor, features: Mapping[str, tf.Tensor]
+    ) -> tuple[QueryContext, tf.RaggedTensor]:
+        """What is known of queries that ask, and the candidates of all their events [B, any]."""
+        transformed = self._transformed(query_id, features)
+        events, times = self._known_events(transformed)
+        now = _times(request_time, tf.shape(query_id, tf.int64)[0])
+        return self._context(events, times, now, transformed), events
+
     def _known_events(
         self, transformed: Mapping[str, tf.Tensor]
     ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
@@ -501,7 +504,8 @@ class RetrievalServing(tf.Module):
     def _answer(
         self, context: QueryContext, excluded: tf.RaggedTensor, k: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """Lists for requests."""
+        """Lists of the `k` best for requests, without what is excluded."""
+        k = lists.wanted_k(k, tf.shape(context.query, tf.int64)[0], self._candidates)
         scores = self.scorer.scores(self.scorer.prepare(context), 0, self._candidates)
         return self._named(lists.best(scores, k, excluded))
 
