@@ -42,7 +42,7 @@ COMPAT = Stack(
     name="compat",
     label="TFX 1.16.0, TensorFlow 2.16.2",
     pythons=((3, 10),),
-    minimum_glibc=(2, 17),
+    minimum_glibc=(2, 28),
     compiles=True,
 )
 STACKS = {stack.name: stack for stack in (CURRENT, COMPAT)}
@@ -72,6 +72,12 @@ def choose_stack(
             "run the project on such a machine or in a Debian container."
         )
     version = f"{glibc[0]}.{glibc[1]}"
+    if glibc < COMPAT.minimum_glibc:
+        oldest = f"{COMPAT.minimum_glibc[0]}.{COMPAT.minimum_glibc[1]}"
+        raise SetupError(
+            f"the project needs glibc {oldest} or newer and this machine has {version}; "
+            "use Debian 12, Ubuntu 22.04 or newer."
+        )
     needed = f"{CURRENT.minimum_glibc[0]}.{CURRENT.minimum_glibc[1]}"
     asked = environment.get(OVERRIDE, "")
     if asked:

@@ -26,6 +26,7 @@ def test_parse_glibc(text: str | None, expected: tuple[int, int] | None) -> None
 @pytest.mark.parametrize(
     ("glibc", "environment", "expected"),
     [
+        ((2, 28), {}, COMPAT),
         ((2, 36), {}, COMPAT),
         ((2, 38), {}, COMPAT),
         ((2, 39), {}, CURRENT),
@@ -48,6 +49,7 @@ def test_stack_follows_glibc_unless_overridden(
     ("glibc", "machine", "environment", "message"),
     [
         (None, "x86_64", {}, "without glibc"),
+        ((2, 27), "x86_64", {}, "needs glibc 2.28"),
         ((2, 41), "aarch64", {}, "aarch64"),
         ((2, 36), "x86_64", {OVERRIDE: "current"}, "needs glibc 2.39"),
         ((2, 41), "x86_64", {OVERRIDE: "newest"}, "compat or current"),
