@@ -30,6 +30,9 @@ def renew() -> None:
         oldest = ["--python-version", "3.10"]
         for name in ("build", "compiler"):
             _compile(uv, [*oldest, str(folder / f"{name}.in")], folder / f"{name}.txt", lock)
+        foreign = Path("benchmarks") / "foreign_server.in"
+        newer = ["--python-platform", "x86_64-manylinux_2_35"]
+        _compile(uv, [*oldest, *newer, str(foreign)], foreign.with_suffix(".txt"), lock)
         bootstrap = folder / "bootstrap"
         oldest = ["--python-version", "3.8"]
         _compile(uv, [*oldest, str(bootstrap / "uv.in")], bootstrap / "uv.txt", lock)

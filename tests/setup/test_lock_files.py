@@ -15,6 +15,7 @@ from setup.stack import STACKS
 REQUIREMENTS = ROOT / "requirements"
 LOCKS = sorted({path for stack in STACKS.values() for path in lock_files(ROOT, stack)})
 LOCKS += [REQUIREMENTS / "compiler.txt", REQUIREMENTS / "bootstrap" / "uv.txt"]
+LOCKS += [ROOT / "benchmarks" / "foreign_server.txt"]
 
 
 def entries(path: Path) -> dict[str, tuple[str, int]]:
