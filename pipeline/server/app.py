@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,14 @@ VERSION_HEADER = "Model-Version"
 _THREADS = 4
 _PAGE = Path(__file__).with_name("page.html")
 _MODEL_PATH = f"/v1/models/{MODEL_NAME}"
+_VERSION_PATH = f"{_MODEL_PATH}/versions/{{version:[0-9]+}}"
+
+# As TensorFlow Serving prints; the argument was renamed in protobuf 5.
+_WITH_DEFAULTS = {
+    name: True
+    for name in ("always_print_fields_with_no_presence", "including_default_value_fields")
+    if name in inspect.signature(json_format.MessageToDict).parameters
+}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -54,7 +63,9 @@ class Server:
                 web.get(_MODEL_PATH, self.status),
                 web.get(f"{_MODEL_PATH}/metadata", self.metadata),
                 web.post(f"{_MODEL_PATH}:predict", self.predict),
-                web.post(f"{_MODEL_PATH}/versions/{{version:[0-9]+}}:predict", self.predict),
+                web.get(_VERSION_PATH, self.status),
+                web.get(f"{_VERSION_PATH}/metadata", self.metadata),
+                web.post(f"{_VERSION_PATH}:predict", self.predict),
             ]
         )
         application.cleanup_ctx.append(self._follow)
@@ -72,7 +83,7 @@ class Server:
 
     async def status(self, request: web.Request) -> web.StreamResponse:
         """TensorFlow Serving's model status."""
-        model = self._newest.model
+        model = self._asked_for(request)
         version = {
             "version": str(model.version),
             "state": "AVAILABLE",
@@ -82,41 +93,43 @@ class Server:
 
     async def metadata(self, request: web.Request) -> web.StreamResponse:
         """TensorFlow Serving's model metadata: the signatures."""
-        model = self._newest.model
+        model = self._asked_for(request)
         signatures = {
-            name: json_format.MessageToDict(definition, preserving_proto_field_name=True)
+            name: json_format.MessageToDict(
+                definition, preserving_proto_field_name=True, **_WITH_DEFAULTS
+            )
             for name, definition in model.definitions.items()
         }
         return _answer(
             model,
             {
-                "model_spec": {"name": MODEL_NAME, "version": str(model.version)},
+                "model_spec": {
+                    "name": MODEL_NAME,
+                    "signature_name": "",
+                    "version": str(model.version),
+                },
                 "metadata": {"signature_def": {"signature_def": signatures}},
             },
         )
 
     async def predict(self, request: web.Request) -> web.StreamResponse:
         """TensorFlow Serving's predict call."""
-        model = self._newest.model
-        version = request.match_info.get("version")
-        if version is not None and int(version) != model.version:
-            raise web.HTTPNotFound(
-                reason=f"version {version} is not served: version {model.version} is"
-            )
+        model = self._asked_for(request)
         try:
             body = json.loads(await request.read())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RequestError(f"the body is not JSON: {error}.") from error
         return _answer(model, await self._in_thread(predict, model, body))
 
     async def recommendations(self, request: web.Request) -> web.StreamResponse:
         """What the page shows."""
         model, query = self._newest.model, request.query
-        k = query.get("k", "10")
-        if not k.isdigit():
-            raise RequestError("k has to be a number.")
+        try:
+            k = int(query.get("k", "10"))
+        except ValueError as error:
+            raise RequestError("k has to be a number.") from error
         movies = query.getall("movie", [])
-        found = await self._in_thread(recommendations, model, query.get("user"), movies, int(k))
+        found = await self._in_thread(recommendations, model, query.get("user"), movies, k)
         return _answer(model, found)
 
     async def movies(self, request: web.Request) -> web.StreamResponse:
@@ -124,6 +137,16 @@ class Server:
         model = self._newest.model
         catalogue = await self._in_thread(catalogue_of, model)
         return _answer(model, {"movies": catalogue.matches(request.query.get("q", ""))})
+
+    def _asked_for(self, request: web.Request) -> ServedModel:
+        """The model that is served, which has to be of the version in the address, if any."""
+        model = self._newest.model
+        version = request.match_info.get("version", str(model.version))
+        if version != str(model.version):
+            raise web.HTTPNotFound(
+                reason=f"version {version} is not served: version {model.version} is"
+            )
+        return model
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         loop = asyncio.get_running_loop()
@@ -156,4 +179,5 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return web.json_response({"error": f"{error.reason}."}, status=error.status)
+        sentence = f"{request.method} {request.path}: {error.reason}."
+        return web.json_response({"error": sentence}, status=error.status)

@@ -14,6 +14,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 _GRAPH = "saved_model.pb"
 # What only TensorFlow itself calls.
 _INTERNAL = "__saved_model_init_op"
+# What TensorFlow puts before the values of a failed assertion, each in brackets.
+_ASSERTION = "assertion failed: "
 
 
 class RequestError(Exception):
@@ -73,6 +75,8 @@ class ServedModel:
                 tensors[name] = tf.constant(tf.make_ndarray(definition.defaults[name]))
             else:
                 raise RequestError(f"{signature!r} needs the input {name!r}.")
+        if tensors:
+            _require_one_batch(definition, tensors)
         try:
             answer = self._model.signatures[signature](**tensors)
         except tf.errors.InvalidArgumentError as error:
@@ -113,9 +117,25 @@ def _tensor(name: str, values: Any, wanted: meta_graph_pb2.TensorInfo) -> tf.Ten
     return tensor
 
 
+def _require_one_batch(definition: meta_graph_pb2.SignatureDef, tensors: Mapping[str, Any]) -> None:
+    """Refuses inputs for different numbers of requests; one with a default may hold for all."""
+    sizes = {name: int(tensor.shape[0]) for name, tensor in tensors.items()}
+    first, *others = sorted(sizes, key=lambda name: name in definition.defaults)
+    for name in others:
+        allowed = {sizes[first], 1} if name in definition.defaults else {sizes[first]}
+        if sizes[name] not in allowed:
+            raise RequestError(
+                f"the inputs {first!r} and {name!r} are for different numbers of requests:"
+                f" {sizes[first]} and {sizes[name]}."
+            )
+
+
 def _sentence(error: tf.errors.OpError) -> str:
     """The part of TensorFlow's message that is about the request."""
-    for line in str(error.message).splitlines():
-        if "has to be" in line or "ncompatible" in line:
-            return line.split("assertion failed: ")[-1].strip("[]").strip()
-    return str(error.message).splitlines()[0]
+    lines = [line.strip() for line in str(error.message).splitlines()]
+    # It comes before the place in the graph.
+    places = [place for place, line in enumerate(lines) if line.startswith("[[{{")]
+    told = lines[max(places[0] - 1, 0)] if places else lines[0]
+    if not told.startswith(_ASSERTION):
+        return told
+    return told.removeprefix(_ASSERTION).strip("[]").replace("] [", " ")

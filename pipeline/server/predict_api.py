@@ -6,8 +6,7 @@ https://www.tensorflow.org/tfx/serving/api_rest
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Mapping
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from pipeline.server.model import RequestError, ServedModel
 
 # Requests at once: a bound on the memory that one call takes.
 MOST_AT_ONCE = 1024
+# TensorFlow ends the process where a list is nested some hundred times.
+_MOST_DIMENSIONS = 8
 _BASE64 = "b64"
 _KEYS = ("signature_name", "instances", "inputs")
 
@@ -53,7 +54,8 @@ def predict(model: ServedModel, body: Any) -> dict[str, Any]:
             raise RequestError(
                 f"the input {name!r} has {len(values)} requests; {MOST_AT_ONCE} may come at once."
             )
-    answer = model.predict(signature, _decoded(inputs))
+    decoded = {name: _decoded(name, values) for name, values in inputs.items()}
+    answer = model.predict(signature, decoded)
     outputs = {name: to_json(values) for name, values in answer.items()}
     if not by_row:
         return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
@@ -90,16 +92,16 @@ def _columns(inputs: Any, names: list[str]) -> dict[str, Any]:
     return {names[0]: inputs}
 
 
-def _decoded(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        if value.keys() == {_BASE64}:
-            try:
-                return base64.b64decode(value[_BASE64], validate=True)
-            except (TypeError, binascii.Error) as error:
-                raise RequestError(f"{value[_BASE64]!r} is not base64.") from error
-        return {key: _decoded(inner) for key, inner in value.items()}
+def _decoded(name: str, value: Any, levels: int = _MOST_DIMENSIONS) -> Any:
     if isinstance(value, list):
-        return [_decoded(inner) for inner in value]
+        if not levels:
+            raise RequestError(f"the input {name!r} has more than {_MOST_DIMENSIONS} dimensions.")
+        return [_decoded(name, inner, levels - 1) for inner in value]
+    if isinstance(value, dict):
+        if value.keys() == {_BASE64}:
+            with contextlib.suppress(TypeError, ValueError):
+                return base64.b64decode(value[_BASE64], validate=True)
+        raise RequestError(f"the input {name!r} has an object that is not {{'{_BASE64}': base64}}.")
     return value
 
 

@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import base64
-import collections
-import json
 import shutil
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from components.serving.asking import ask
-from components.serving.interface import DEFAULTS
 from pipeline.paths import OutputPaths
-from tests.components.steps import Artifacts
 from tests.pipeline.command_line import RUNNER, finish, start
-from tests.server.running import Client, running
+from tests.server.running import Client
 
 pytestmark = pytest.mark.slow
 
 _USERS = ["42", "7", "nobody"]
-_OTHERS = ("exclude", "exclude_seen", "request_time")
 
 
-@pytest.fixture(scope="module")
-def model(artifacts: Artifacts) -> Any:
-    return tf.saved_model.load(f"{artifacts.model.uri}/Format-Serving")
-
-
-@pytest.fixture(scope="module")
-def client(artifacts: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    paths = OutputPaths.of(tmp_path_factory.mktemp("served"))
-    shutil.copytree(f"{artifacts.model.uri}/Format-Serving", paths.serving / "1700000001")
-    with running(paths) as client:
-        yield client
+def _nested(levels: int) -> Any:
+    return [_nested(levels - 1)] if levels else "1"
 
 
 def _assert_equal(found: dict[str, Any], expected: dict[str, np.ndarray]) -> None:
@@ -109,6 +91,8 @@ def test_ids_that_are_no_text_come_as_base64(client: Client) -> None:
     ("body", "sentence"),
     [
         ("{", "the body is not JSON"),
+        (b'{"inputs": ["\xff"]}', "the body is not JSON"),
+        ("[" * 500_000, "the body is not JSON"),
         ([1], "has to be a JSON object"),
         ({}, "needs either 'inputs' or 'instances'"),
         ({"inputs": ["1"], "instances": ["1"]}, "needs either 'inputs' or 'instances'"),
@@ -123,15 +107,27 @@ def test_ids_that_are_no_text_come_as_base64(client: Client) -> None:
         ({"inputs": {"user_id": [1]}}, "'user_id' has to be string in lists"),
         ({"inputs": {"user_id": "1"}}, "has 0 dimensions instead of 1"),
         ({"inputs": {"user_id": [["1"], ["2", "3"]]}}, "in lists of equal length"),
-        ({"inputs": [{"b64": "*"}]}, "'*' is not base64"),
+        ({"inputs": {"user_id": [["1"], _nested(300)]}}, "'user_id' has more than 8 dimensions"),
+        ({"instances": [_nested(300)]}, "'user_id' has more than 8 dimensions"),
+        ({"inputs": [{"b64": "*"}]}, "'user_id' has an object that is not {'b64': base64}"),
+        ({"inputs": {"user_id": [{"b64": [[["1"]]]}]}}, "is not {'b64': base64}"),
+        ({"inputs": {"user_id": [{"else": "1"}]}}, "is not {'b64': base64}"),
+        ({"inputs": [{"b64": "é"}]}, "is not {'b64': base64}"),
         ({"inputs": ["1"] * 1025}, "has 1025 requests; 1024 may come at once"),
         (
             {"signature_name": "recommend", "inputs": {"user_id": ["1"], "k": [9999]}},
-            "k has to be between 1 and",
+            "the number of candidates, but is 9999",
         ),
         (
             {"signature_name": "recommend", "inputs": {"user_id": ["1"] * 3, "k": [1, 2]}},
-            "ncompatible",
+            "'user_id' and 'k' are for different numbers of requests: 3 and 2.",
+        ),
+        (
+            {
+                "signature_name": "recommend_from_history",
+                "inputs": {"events": [["1", "2", "3"]], "event_times": [[1, 2]]},
+            },
+            "ncompatible shapes: [1,2] vs. [1,3]",
         ),
     ],
 )
@@ -143,14 +139,17 @@ def test_a_bad_request_is_one_sentence(client: Client, body: Any, sentence: str)
 
 
 def test_what_is_nowhere_or_too_long(client: Client) -> None:
-    for path, status in (
-        ("/v1/models/retrieval/versions/12:predict", 404),
-        ("/v1/models/other:predict", 404),
-        ("/healthz", 405),
+    for path, status, sentence in (
+        ("/v1/models/retrieval/versions/12:predict", 404, "version 12 is not served"),
+        (f"/v1/models/retrieval/versions/{'9' * 5000}:predict", 404, "is not served"),
+        ("/v1/models/other:predict", 404, "POST /v1/models/other:predict: Not Found"),
+        ("/healthz", 405, "POST /healthz: Method Not Allowed"),
     ):
         response = client.predict({"inputs": ["1"]}, path)
         assert response.status_code == status
-        assert response.json()["error"]
+        assert sentence in response.json()["error"]
+    assert client.get("/v1/models/retrieval/versions/12").status_code == 404
+    assert client.get("/v1/models/retrieval/versions/12/metadata").status_code == 404
     response = client.predict({"inputs": ["1" * 2_000_000]})
     assert response.status_code == 413
     assert "longer than 1048576 bytes" in response.json()["error"]
@@ -158,13 +157,7 @@ def test_what_is_nowhere_or_too_long(client: Client) -> None:
     assert client.predict({"inputs": ["1"]}, path).status_code == 200
 
 
-def test_status_and_metadata(client: Client) -> None:
-    [version] = client.get("/v1/models/retrieval").json()["model_version_status"]
-    assert (version["version"], version["state"]) == ("1700000001", "AVAILABLE")
-    metadata = client.get("/v1/models/retrieval/metadata").json()
-    assert metadata["model_spec"] == {"name": "retrieval", "version": "1700000001"}
-    signatures = metadata["metadata"]["signature_def"]["signature_def"]
-    assert signatures["serving_default"]["inputs"]["user_id"]["dtype"] == "DT_STRING"
+def test_the_health(client: Client) -> None:
     assert client.get("/healthz").json() == {
         "status": "ok",
         "version": 1700000001,
@@ -195,6 +188,8 @@ def test_the_page_is_answered_with_reasons(client: Client, model: Any, raw_folde
         {"user": "1", "movie": "2"},
         {"user": "1", "k": "0"},
         {"user": "1", "k": "x"},
+        {"user": "1", "k": "²"},
+        {"user": "1", "k": "9" * 5000},
     ):
         assert client.get("/api/recommendations", **query).status_code == 400
     matches = client.get("/api/movies", q=titles["5"][:6].upper()).json()["movies"]
@@ -203,76 +198,19 @@ def test_the_page_is_answered_with_reasons(client: Client, model: Any, raw_folde
     assert "<title>Recommendations</title>" in client.get("/").text
 
 
-def _publish(source: Path, paths: OutputPaths, version: int) -> None:
-    """As the Pusher does."""
-    unfinished = paths.serving / f".{version}.incomplete"
-    shutil.copytree(source, unfinished)
-    unfinished.rename(paths.serving / str(version))
-
-
-def test_a_newer_version_takes_over_without_a_failed_or_mixed_answer(
-    artifacts: Artifacts, pushed: OutputPaths, tmp_path: Path
-) -> None:
-    first = Path(f"{artifacts.model.uri}/Format-Serving")
-    loaded = tf.saved_model.load(str(first))
-    # Another model: its scores have the other sign.
-    loaded.scorer.candidate_vectors.assign(-loaded.scorer.candidate_vectors)
-    other = tmp_path / "other"
-    tf.saved_model.save(loaded, str(other), dict(loaded.signatures.items()))
-    # A model that is saved again has no defaults.
-    inputs = {"user_id": ["42"], "k": [5], **{name: DEFAULTS[name] for name in _OTHERS}}
-    body = {"signature_name": "recommend", "inputs": inputs}
-    answers: list[tuple[int, str, str]] = []
-    ended = threading.Event()
-    with running(pushed) as client:
-
-        def keep_asking() -> None:
-            while not ended.is_set():
-                response = client.predict(body)
-                version = response.headers.get("Model-Version", "")
-                answers.append((response.status_code, version, response.text))
-
-        threads = [threading.Thread(target=keep_asking) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        _publish(other, pushed, 1700000002)
-        _wait(lambda: client.version() == 1700000002)
-        time.sleep(0.5)
-        # One that cannot be loaded is told, and the older one stays.
-        broken = tmp_path / "broken"
-        broken.mkdir()
-        (broken / "saved_model.pb").write_bytes(b"no graph")
-        _publish(broken, pushed, 1700000003)
-        _wait(lambda: client.get("/healthz").json()["status"] == "degraded")
-        health = client.get("/healthz").json()
-        assert health["version"] == 1700000002
-        assert "version 1700000003 cannot be served" in health["problem"]
-        shutil.rmtree(pushed.serving / "1700000003")
-        _wait(lambda: client.get("/healthz").json()["status"] == "ok")
-        ended.set()
-        for thread in threads:
-            thread.join()
-    assert {status for status, _, _ in answers} == {200}
-    by_version: dict[str, set[str]] = collections.defaultdict(set)
-    for _, version, text in answers:
-        by_version[version].add(json.dumps(json.loads(text)["outputs"]["movie_id"]))
-    assert by_version.keys() == {"1700000001", "1700000002"}
-    assert [len(lists) for lists in by_version.values()] == [1, 1]
-    assert len(set.union(*by_version.values())) == 2
-
-
-def _wait(condition: Any) -> None:
-    until = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.2)
-
-
 def test_nothing_to_serve_and_a_port_that_is_taken(client: Client, pushed: OutputPaths) -> None:
     port = client.address.rpartition(":")[2]
+    broken = OutputPaths.of(pushed.output.parent / "broken")
+    shutil.copytree(pushed.serving, broken.serving)
+    (broken.serving / "1700000002").mkdir()
+    (broken.serving / "1700000002" / "saved_model.pb").write_bytes(b"no graph")
+    empty = OutputPaths.of(pushed.output.parent / "empty")
+    (empty.serving / ".1700000002.incomplete").mkdir(parents=True)
     command = [sys.executable, str(RUNNER), "serve"]
     for arguments, sentence in (
         (["--output", str(pushed.output / "none")], "no model was pushed to"),
+        (["--output", str(empty.output)], "no model was pushed to"),
+        (["--output", str(broken.output)], "version 1700000002 cannot be served"),
         (["--output", str(pushed.output), "--port", port], f"cannot listen at 127.0.0.1:{port}"),
     ):
         finished = finish(start([*command, *arguments]))
