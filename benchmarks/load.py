@@ -39,7 +39,7 @@ from components.serving.manifest import Manifest
 from pipeline.paths import OutputPaths
 
 _ADDRESS = re.compile(r"Predict: (http://\S+?)/v1/")
-_SECONDS_TO_LOAD = 120
+_SECONDS_TO_LOAD = 300
 _USERS = 16
 # The answers may not depend on when they are asked for.
 _TIME = 893_286_638

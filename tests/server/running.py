@@ -17,7 +17,7 @@ from pipeline.paths import OutputPaths
 from tests.pipeline.command_line import RUNNER, start
 
 _ADDRESS = re.compile(r"Page: (http://\S+)/ ")
-_SECONDS = 120
+_SECONDS = 300
 
 
 class Client:
