@@ -42,7 +42,7 @@ def prune(paths: OutputPaths, keep: int) -> Pruned:
     if not paths.versions():
         raise nothing_pushed(paths)
     with locked_output(paths.output):
-        records = VersionRecords(paths.metadata, writable=True)
+        records = VersionRecords.of(paths.metadata, writable=True)
         recorded, served = records.by_version(), paths.versions()
         base, removed = str(paths.serving), served[:-keep]
         before = tree_size(base)
@@ -59,7 +59,8 @@ def prune(paths: OutputPaths, keep: int) -> Pruned:
 
 def _record(records: VersionRecords, removed: VersionRecord) -> None:
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    for artifact in removed.artifacts:
-        artifact.custom_properties[REMOVED_AT].string_value = now
     assert records.store is not None
-    records.store.put_artifacts(removed.artifacts)
+    artifacts = records.store.get_artifacts_by_id([artifact.id for artifact in removed.artifacts])
+    for artifact in artifacts:
+        artifact.custom_properties[REMOVED_AT].string_value = now
+    records.store.put_artifacts(artifacts)

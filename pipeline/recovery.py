@@ -6,10 +6,9 @@ import logging
 import shutil
 from pathlib import Path
 
-import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration import metadata
 
+from pipeline.lineage.reading import open_store
 from pipeline.paths import OutputPaths
 
 _UNFINISHED = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUNNING)
@@ -25,8 +24,7 @@ def close_killed_executions(paths: OutputPaths) -> int:
     """
     if not paths.metadata.exists():
         return 0
-    connection = metadata.sqlite_metadata_connection_config(str(paths.metadata))
-    store = mlmd.MetadataStore(connection)
+    store = open_store(paths.metadata, writable=True)
     killed = [e for e in store.get_executions() if e.last_known_state in _UNFINISHED]
     for execution in killed:
         for folder in _folders_of(paths.artifacts, execution.id):

@@ -22,13 +22,13 @@ from components.pusher.pushed_model import (
 )
 from components.pusher.version_folder import push, tree_sha256
 from pipeline.failure import OutputError
+from pipeline.lineage.reading import PIPELINE_CONTEXT
 from pipeline.output_lock import locked_output
 from pipeline.paths import OutputPaths
 from pipeline.version_records import PUSHED_MODEL, VersionRecord, VersionRecords
 from pipeline.versions import nothing_pushed
 
 _EXECUTION_TYPE = "Rollback"
-_PIPELINE_CONTEXT = "pipeline"
 # Name of the input and of the output, as the Pusher has it.
 _CHANNEL = "pushed_model"
 
@@ -66,7 +66,7 @@ def roll_back(paths: OutputPaths, version: int | None) -> Rollback:
     if not paths.versions():
         raise nothing_pushed(paths)
     with locked_output(paths.output):
-        records = VersionRecords(paths.metadata, writable=True)
+        records = VersionRecords.of(paths.metadata, writable=True)
         recorded, served = records.by_version(), paths.versions()
         current = served[-1]
         target = _served_before(current, recorded, served) if version is None else version
@@ -165,7 +165,7 @@ class _Lineage:
 
     def __init__(self, store: mlmd.MetadataStore, target: VersionRecord) -> None:
         self._store = store
-        self._source = target.artifacts[0]
+        [self._source] = store.get_artifacts_by_id([target.artifacts[0].id])
         self._execution_type = store.put_execution_type(
             metadata_store_pb2.ExecutionType(name=_EXECUTION_TYPE)
         )
@@ -173,7 +173,7 @@ class _Lineage:
         self._contexts = [
             context
             for context in store.get_contexts_by_artifact(self._source.id)
-            if context.type == _PIPELINE_CONTEXT
+            if context.type == PIPELINE_CONTEXT
         ]
 
     def record(self, rollback: Rollback, superseded: VersionRecord | None, checksum: str) -> None:

@@ -6,12 +6,11 @@ import dataclasses
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import ml_metadata as mlmd
-from ml_metadata.proto import metadata_store_pb2
 
 from components.pusher.pushed_model import (
     PUSHED_VERSION,
@@ -19,21 +18,13 @@ from components.pusher.pushed_model import (
     ROLLED_BACK_TO,
     TREE_SHA256,
 )
-from pipeline.failure import OutputError
+from pipeline.lineage.graph import Artifact, EdgeKind
+from pipeline.lineage.reading import MetadataReader, open_store
+from pipeline.lineage.walk import makers
 
 PUSHED_MODEL = "PushedModel"
 _BLESSING = "ModelBlessing"
 _EVALUATION = "ModelEvaluation"
-_INPUT_EVENTS = (
-    metadata_store_pb2.Event.INPUT,
-    metadata_store_pb2.Event.DECLARED_INPUT,
-    metadata_store_pb2.Event.INTERNAL_INPUT,
-)
-_OUTPUT_EVENTS = (
-    metadata_store_pb2.Event.OUTPUT,
-    metadata_store_pb2.Event.DECLARED_OUTPUT,
-    metadata_store_pb2.Event.INTERNAL_OUTPUT,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,13 +35,12 @@ class VersionRecord:
         artifacts: Its PushedModel artifacts: of the push, then of runs that found it unchanged.
     """
 
-    artifacts: list[metadata_store_pb2.Artifact]
+    artifacts: list[Artifact]
 
     @property
     def pushed_at(self) -> datetime:
         """When it was pushed."""
-        milliseconds = self.artifacts[0].create_time_since_epoch
-        return datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+        return self.artifacts[0].created_at
 
     @property
     def tree_sha256(self) -> str | None:
@@ -68,7 +58,7 @@ class VersionRecord:
         return self._first(REMOVED_AT)
 
     def _first(self, name: str) -> Any:
-        values = (_value(artifact, name) for artifact in self.artifacts)
+        values = (artifact.properties.get(name) for artifact in self.artifacts)
         return next((value for value in values if value is not None), None)
 
 
@@ -86,47 +76,40 @@ class Judgement:
 
 
 class VersionRecords:
-    """Records of the versions of an output folder.
+    """Records of the versions in a store.
 
     Args:
-        database: SQLite database of ML Metadata; without one, nothing is recorded.
-        writable: Whether `store` is to be written to.
-
-    Raises:
-        OutputError: The database cannot be opened.
+        store: The store; without one, nothing is recorded.
 
     Attributes:
-        store: The store; None where there is no database.
+        store: The store.
     """
 
-    def __init__(self, database: Path, writable: bool = False) -> None:
-        self.store: mlmd.MetadataStore | None = None
-        if not database.exists():
-            return
-        modes = metadata_store_pb2.SqliteMetadataSourceConfig
-        connection = metadata_store_pb2.ConnectionConfig()
-        connection.sqlite.filename_uri = str(database)
-        connection.sqlite.connection_mode = modes.READWRITE if writable else modes.READONLY
-        try:
-            self.store = mlmd.MetadataStore(connection)
-        except RuntimeError as error:
-            raise OutputError(
-                f"the metadata in {database} cannot be opened: it is in use, damaged or not of ML"
-                " Metadata."
-            ) from error
+    def __init__(self, store: mlmd.MetadataStore | None) -> None:
+        self.store = store
+        self._reader = MetadataReader(store) if store else None
+
+    @classmethod
+    def of(cls, database: Path, writable: bool = False) -> VersionRecords:
+        """Records in an SQLite database, which need not exist.
+
+        Args:
+            database: The database.
+            writable: Whether `store` is to be written to.
+
+        Raises:
+            OutputError: The database cannot be opened.
+        """
+        return cls(open_store(database, writable) if database.exists() else None)
 
     def by_version(self) -> dict[int, VersionRecord]:
         """The versions that were pushed."""
         artifacts = defaultdict(list)
-        if self.store is not None:
-            for artifact in self.store.get_artifacts_by_type(PUSHED_MODEL):
-                version = _value(artifact, PUSHED_VERSION)
-                if version is not None:  # None where nothing was pushed
-                    artifacts[int(version)].append(artifact)
-        return {
-            version: VersionRecord(sorted(found, key=lambda artifact: artifact.id))
-            for version, found in artifacts.items()
-        }
+        for artifact in self._reader.artifacts_of_type(PUSHED_MODEL) if self._reader else []:
+            version = artifact.properties.get(PUSHED_VERSION)
+            if version is not None:  # None where nothing was pushed
+                artifacts[int(version)].append(artifact)
+        return {version: VersionRecord(found) for version, found in artifacts.items()}
 
     def judgement(self, record: VersionRecord) -> Judgement | None:
         """What the Evaluator said of a version before it was pushed; None where it was not asked.
@@ -138,34 +121,19 @@ class VersionRecords:
         """
         pushed: int | None = record.artifacts[0].id
         while pushed is not None:
-            inputs = self._artifacts(self._producer(pushed), _INPUT_EVENTS)
+            inputs = self._beside(pushed, "input")
             if _BLESSING in inputs:
                 blessing = inputs[_BLESSING]
-                outputs = self._artifacts(self._producer(blessing.id), _OUTPUT_EVENTS)
-                metrics = json.loads(_value(outputs[_EVALUATION], "metrics"))
-                return Judgement(bool(_value(blessing, "blessed")), metrics)
+                evaluation = self._beside(blessing.id, "output")[_EVALUATION]
+                metrics = json.loads(evaluation.properties["metrics"])
+                return Judgement(bool(blessing.properties["blessed"]), metrics)
             pushed = inputs[PUSHED_MODEL].id if PUSHED_MODEL in inputs else None
         return None
 
-    def _producer(self, artifact: int) -> int:
-        """The execution that made an artifact; later ones had it from the cache."""
-        assert self.store is not None
-        events = self.store.get_events_by_artifact_ids([artifact])
-        return min(event.execution_id for event in events if event.type in _OUTPUT_EVENTS)
-
-    def _artifacts(
-        self, execution: int, event_types: tuple[int, ...]
-    ) -> dict[str, metadata_store_pb2.Artifact]:
-        """What an execution took or gave, by type."""
-        assert self.store is not None
-        events = self.store.get_events_by_execution_ids([execution])
-        ids = [event.artifact_id for event in events if event.type in event_types]
-        return {artifact.type: artifact for artifact in self.store.get_artifacts_by_id(ids)}
-
-
-def _value(artifact: metadata_store_pb2.Artifact, name: str) -> Any:
-    """A custom property; None where there is none."""
-    if name not in artifact.custom_properties:
-        return None
-    value = artifact.custom_properties[name]
-    return getattr(value, value.WhichOneof("value"))
+    def _beside(self, artifact: int, kind: EdgeKind) -> dict[str, Artifact]:
+        """What the execution that made an artifact took or gave, by type."""
+        assert self._reader is not None
+        made, _ = makers(self._reader, self._reader.edges_of_artifacts([artifact]))
+        edges = self._reader.edges_of_executions([made[artifact]])
+        found = self._reader.artifacts([edge.artifact for edge in edges if edge.kind == kind])
+        return {artifact.type: artifact for artifact in found.values()}
