@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tfx.dsl.components.base.base_node import BaseNode
@@ -26,6 +27,7 @@ from components.index_validator.component import IndexValidator
 from components.pusher.component import ServingPusher
 from components.resolver.latest_other_blessed_model import LatestOtherBlessedModel
 from components.trainer.component import RetrievalTrainer
+from pipeline import presets
 from pipeline.code_version import source_fingerprint
 from pipeline.config import Config
 from pipeline.exported_models import ExportedModels
@@ -88,6 +90,7 @@ def create_pipeline(
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=index_validator.outputs["infra_blessing"],
         base_directory=str(paths.serving),
+        config=json.dumps(presets.described(config)),
         code_version=source_fingerprint("components.pusher.component"),
     ).with_id("Pusher")
     tuners = [tuner] if tuner else []

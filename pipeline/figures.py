@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
+from components.provenance.names import VOCABULARIES
 from pipeline.component_record import OutputArtifact
 from pipeline.tuned import Tuned
 
@@ -43,11 +44,8 @@ def _anomalies(outputs: Outputs) -> str:
 
 
 def _vocabularies(outputs: Outputs) -> str:
-    assets = Path(outputs["transform_graph"].uri) / "transform_fn" / "assets"
-    sizes = [
-        f"{len(file.read_bytes().splitlines()):,} {file.name}" for file in sorted(assets.iterdir())
-    ]
-    return ", ".join(sizes)
+    sizes = json.loads(outputs["transform_graph"].values[VOCABULARIES])
+    return ", ".join(f"{size:,} {name}" for name, size in sizes.items())
 
 
 def _tuning(outputs: Outputs) -> str:

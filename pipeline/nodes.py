@@ -8,7 +8,6 @@ from pathlib import Path
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types.channel import BaseChannel
 
@@ -24,6 +23,7 @@ from components.peer_evaluator.component import PeerEvaluator
 from components.peers.component import Peer
 from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY, SESSION_KNN
 from components.schema_gen.component import CuratedSchemaGen
+from components.statistics_gen.component import RecordedStatisticsGen
 from components.transform.component import RetrievalTransform
 from components.tuner.component import RetrievalTuner
 from pipeline.code_version import source_fingerprint
@@ -83,11 +83,11 @@ def data_nodes(config: Config, source: ResolvedSource) -> DataNodes:
         code_version=source_fingerprint("components.example_gen.component"),
     ).with_id("ExampleGen")
 
-    interaction_statistics = StatisticsGen(
+    interaction_statistics = RecordedStatisticsGen(
         examples=example_gen.outputs["examples"],
         stats_options=_statistics_of(schema.INTERACTIONS),
     ).with_id("InteractionStatistics")
-    candidate_statistics = StatisticsGen(
+    candidate_statistics = RecordedStatisticsGen(
         examples=example_gen.outputs["candidates"],
         stats_options=_statistics_of(schema.CANDIDATES),
     ).with_id("CandidateStatistics")

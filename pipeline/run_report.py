@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ class RunReport:
                 "reasons": self.verdict.reasons,
                 **_evaluation_json(self.verdict.evaluation),
                 "tuned": self.verdict.tuned.to_json() if self.verdict.tuned else None,
+                "training_logs": self.verdict.training_logs,
                 "models": [str(path) for path in self._evaluated()],
                 "serving_path": str(self.paths.serving / str(version)) if versions else None,
                 "version": version,
@@ -110,6 +112,9 @@ class RunReport:
         console.print(line)
         if self.verdict.tuned:
             console.print(Text(self.verdict.tuned.sentence))
+        if self.verdict.training_logs:
+            logs = shlex.quote(self.verdict.training_logs)
+            console.print(Text(f"The training in TensorBoard: tensorboard --logdir {logs}"))
         versions = self.paths.versions()
         if versions and not self.models:
             console.print(Text(f"Served: {self.paths.serving / str(versions[-1])}"))

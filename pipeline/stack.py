@@ -11,7 +11,12 @@ _FIRST_CURRENT_MINOR = 17
 
 def stack_name() -> str:
     """`current` or `compat`, as the set-up calls the two sets of versions."""
-    minor = int(metadata.version("tfx").split(".")[1])
+    return stack_of(metadata.version("tfx"))
+
+
+def stack_of(tfx_version: str) -> str:
+    """The set of versions that a version of TFX belongs to."""
+    minor = int(tfx_version.split(".")[1])
     return "compat" if minor < _FIRST_CURRENT_MINOR else "current"
 
 

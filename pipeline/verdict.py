@@ -23,6 +23,7 @@ EXIT_CODES: dict[Outcome, int] = {
 _EVALUATOR = "Evaluator"
 _INDEX_VALIDATOR = "IndexValidator"
 _PUSHER = "Pusher"
+_TRAINER = "Trainer"
 _TUNER = "Tuner"
 _GAIN = "unseen_top_100_accuracy_gain"
 
@@ -65,6 +66,7 @@ class Verdict:
             and of the IndexValidator: its name, whether passed, and a sentence.
         evaluation: What was measured; None where the run ended before that.
         tuned: What a Tuner found; None where there was none, or the run ended before its end.
+        training_logs: Where TensorBoard finds the training; None where there was none.
     """
 
     outcome: Outcome
@@ -72,6 +74,7 @@ class Verdict:
     reasons: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     evaluation: Evaluation | None = None
     tuned: Tuned | None = None
+    training_logs: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -100,7 +103,8 @@ def judge(components: Mapping[str, ComponentRecord]) -> Verdict:
     tuned = None
     if _TUNER in components:
         tuned = Tuned.of_artifact(components[_TUNER].outputs["tuner_results"])
-    return Verdict(outcome, reason, reasons, evaluation, tuned)
+    training_logs = components[_TRAINER].outputs["model_run"].uri
+    return Verdict(outcome, reason, reasons, evaluation, tuned, training_logs)
 
 
 def judge_evaluation(components: Mapping[str, ComponentRecord]) -> Verdict:

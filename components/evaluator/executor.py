@@ -17,6 +17,7 @@ from components.evaluator import gate
 from components.evaluator.evaluation import evaluate
 from components.examples.artifacts import CANDIDATES
 from components.peers.names import PEER_EVALUATION, POPULARITY
+from components.provenance.recording import recorded
 from components.transform import preprocessing
 
 CANDIDATE_MODEL = "candidate"
@@ -26,6 +27,7 @@ BASELINE_MODEL = "baseline"
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Executor of `components.evaluator.component.RetrievalEvaluator`."""
 
+    @recorded
     def Do(
         self,
         input_dict: dict[str, list[Any]],

@@ -22,6 +22,7 @@ from components.example_gen.catalogue import Catalogue
 from components.example_gen.collected import CollectedResults
 from components.examples import parquet
 from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT, SPLIT
+from components.provenance.recording import recorded
 
 EXAMPLES = "examples"
 
@@ -31,6 +32,7 @@ _BYTES_PER_EVENT = 20
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Executor of `components.example_gen.component.RetrievalExampleGen`."""
 
+    @recorded
     def Do(
         self,
         input_dict: dict[str, list[Any]],

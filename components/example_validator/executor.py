@@ -11,6 +11,7 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 
 from components.datasets.errors import DataError
+from components.provenance.recording import recorded
 
 _ANOMALIES = "anomalies"
 
@@ -18,18 +19,19 @@ _ANOMALIES = "anomalies"
 class Executor(tfx_executor.Executor):
     """Executor of `components.example_validator.component.BlockingExampleValidator`."""
 
+    @recorded
     def Do(
         self,
         input_dict: dict[str, list[Any]],
         output_dict: dict[str, list[Any]],
         exec_properties: dict[str, Any],
-    ) -> Any:
+    ) -> None:
         """Compares statistics with the schema.
 
         Raises:
             DataError: Some split has an anomaly; the message names them all.
         """
-        result = super().Do(input_dict, output_dict, exec_properties)
+        super().Do(input_dict, output_dict, exec_properties)
         artifact = artifact_utils.get_single_instance(output_dict[_ANOMALIES])
         found = [
             f"{split} split, {feature}: {description}"
@@ -41,7 +43,6 @@ class Executor(tfx_executor.Executor):
                 f"the data does not fit the schema ({'; '.join(found)})",
                 "correct the data, or the schema under schema/ if the data is right",
             )
-        return result
 
 
 def _anomalies(artifact: Artifact, split: str) -> list[tuple[str, str]]:

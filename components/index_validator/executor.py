@@ -15,6 +15,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
 from components.index_validator.checks import LOADS
+from components.provenance.recording import recorded
 
 REASONS = "reasons"
 # As Pusher and TFX's InfraValidator have it.
@@ -27,6 +28,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 class Executor(base_executor.BaseExecutor):
     """Executor of `components.index_validator.component.IndexValidator`."""
 
+    @recorded
     def Do(
         self,
         input_dict: dict[str, list[Any]],

@@ -11,12 +11,14 @@ from tfx.types import artifact_utils, standard_component_specs
 from components.evaluator.evaluation import evaluate
 from components.examples.artifacts import CANDIDATES
 from components.peers.names import PEERS
+from components.provenance.recording import recorded
 from components.transform import preprocessing
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Executor of `components.peer_evaluator.component.PeerEvaluator`."""
 
+    @recorded
     def Do(
         self,
         input_dict: dict[str, list[Any]],

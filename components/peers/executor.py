@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 
 from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY, SESSION_KNN
+from components.provenance.recording import recorded
 from components.serving.query_events import QueryEvents
 from components.serving.scorers import Scorer
 from components.serving.train_data import TrainData
@@ -17,6 +18,7 @@ from components.serving.train_data import TrainData
 class Executor(base_executor.BaseExecutor):
     """Executor of `components.peers.component.Peer`."""
 
+    @recorded
     def Do(
         self,
         input_dict: dict[str, list[Any]],

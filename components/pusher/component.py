@@ -7,6 +7,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
 from components.pusher import executor
+from components.pusher.pushed_model import CONFIG
 
 
 class ServingPusherSpec(types.ComponentSpec):
@@ -14,6 +15,7 @@ class ServingPusherSpec(types.ComponentSpec):
 
     PARAMETERS = {
         "base_directory": component_spec.ExecutionParameter(type=str),
+        CONFIG: component_spec.ExecutionParameter(type=str),
         "code_version": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -45,6 +47,8 @@ class ServingPusher(base_component.BaseComponent):
         model_blessing: The Evaluator's verdict on it.
         infra_blessing: The IndexValidator's verdict on it.
         base_directory: Folder of the model's versions.
+        config: What the run was told, as JSON; recorded on the pushed model. Here it costs no other
+            component its cache.
         code_version: Fingerprint of the code behind this component.
     """
 
@@ -58,6 +62,7 @@ class ServingPusher(base_component.BaseComponent):
         model_blessing: types.BaseChannel,
         infra_blessing: types.BaseChannel,
         base_directory: str,
+        config: str,
         code_version: str,
     ) -> None:
         super().__init__(
@@ -66,6 +71,7 @@ class ServingPusher(base_component.BaseComponent):
                 model_blessing=model_blessing,
                 infra_blessing=infra_blessing,
                 base_directory=base_directory,
+                config=config,
                 code_version=code_version,
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )

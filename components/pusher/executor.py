@@ -9,7 +9,9 @@ from absl import logging
 from tfx.components.pusher import executor as tfx_executor
 from tfx.types import artifact_utils, standard_component_specs
 
+from components.provenance.recording import recorded
 from components.pusher.pushed_model import (
+    CONFIG,
     OUTCOME,
     OUTCOME_NOT_BLESSED,
     OUTCOME_PUSHED,
@@ -27,6 +29,7 @@ _BLESSINGS = (
 class Executor(tfx_executor.Executor):
     """Executor of `components.pusher.component.ServingPusher`."""
 
+    @recorded
     def Do(
         self,
         input_dict: dict[str, list[Any]],
@@ -39,6 +42,7 @@ class Executor(tfx_executor.Executor):
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
         )
         os.makedirs(pushed_model.uri, exist_ok=True)
+        pushed_model.set_string_custom_property(CONFIG, exec_properties[CONFIG])
         # TFX's Pusher asks only for those blessings that it is given.
         is_judged = all(input_dict.get(name) for name in _BLESSINGS)
         if not is_judged or not self.CheckBlessing(input_dict):

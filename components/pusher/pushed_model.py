@@ -10,6 +10,9 @@ OUTCOME_PUSHED = "pushed"
 OUTCOME_UNCHANGED = "unchanged"
 OUTCOME_NOT_BLESSED = "not_blessed"
 OUTCOME_ROLLED_BACK = "rolled_back"
+# What the run was told, as JSON: `preset`, `values` by section and key, and `changes` from the
+# preset by dotted key, each its value there and here.
+CONFIG = "config"
 # `version_folder.tree_sha256` of what was pushed.
 TREE_SHA256 = "tree_sha256"
 # Of a version that was made by going back to an earlier one: that, the one that was current till

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import os
 import re
 import shutil
 import time
+
+from components.provenance.files import digest, relative_paths
 
 _INCOMPLETE = ".incomplete"
 
@@ -51,8 +52,8 @@ def clear_incomplete(base: str) -> None:
 
 def same_tree(one: str, other: str) -> bool:
     """Whether two folders hold the same files with the same contents."""
-    files = _files(one)
-    if files != _files(other):
+    files = relative_paths(one)
+    if files != relative_paths(other):
         return False
     return all(
         filecmp.cmp(os.path.join(one, name), os.path.join(other, name), shallow=False)
@@ -61,28 +62,14 @@ def same_tree(one: str, other: str) -> bool:
 
 
 def tree_sha256(folder: str) -> str:
-    """SHA-256 (hexadecimal) over the sorted relative paths of all files and their contents."""
-    digest = hashlib.sha256()
-    for name in _files(folder):
-        with open(os.path.join(folder, name), "rb") as file:
-            contents = hashlib.sha256(file.read()).hexdigest()
-        digest.update(os.fsencode(name) + f"\0{contents}\n".encode())
-    return digest.hexdigest()
+    """`digest(folder).sha256`."""
+    return digest(folder).sha256
 
 
 def tree_size(folder: str) -> int:
     """Bytes of all files below a folder."""
-    return sum(os.path.getsize(os.path.join(folder, name)) for name in _files(folder))
+    return sum(os.path.getsize(os.path.join(folder, name)) for name in relative_paths(folder))
 
 
 def _incomplete(base: str, version: int) -> str:
     return os.path.join(base, f".{version}{_INCOMPLETE}")
-
-
-def _files(folder: str) -> list[str]:
-    # Links are followed, as a push follows them.
-    return sorted(
-        os.path.relpath(os.path.join(root, name), folder)
-        for root, _, names in os.walk(folder, followlinks=True)
-        for name in names
-    )

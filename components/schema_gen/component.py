@@ -6,9 +6,10 @@ import hashlib
 from pathlib import Path
 
 from tfx import types
-from tfx.components.schema_gen.import_schema_gen import executor
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
+
+from components.schema_gen import executor
 
 
 class CuratedSchemaGenSpec(types.ComponentSpec):

@@ -12,17 +12,20 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
+from components.provenance.names import FIT_SECONDS, TRAINING_CURVE
+from components.provenance.recording import recorded
 from components.serving import extras
 from components.trainer import index, training
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.inputs import TrainingInputs
 
-TRAINING_CURVE = "training_curve.json"
+_TRAINING_CURVE_FILE = "training_curve.json"
 
 
 class Executor(base_executor.BaseExecutor):
     """Executor of `components.trainer.component.RetrievalTrainer`."""
 
+    @recorded
     def Do(
         self,
         input_dict: dict[str, list[Any]],
@@ -32,13 +35,13 @@ class Executor(base_executor.BaseExecutor):
         """Writes the SavedModel; into the model run, TensorBoard logs and the training curve."""
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict[standard_component_specs.MODEL_KEY])
-        model_run = artifact_utils.get_single_uri(
+        model_run = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.MODEL_RUN_KEY]
         )
         inputs = TrainingInputs.read(input_dict)
         data = inputs.data
         hyperparameters = _hyperparameters(input_dict, exec_properties)
-        fitted = inputs.train(hyperparameters, model_run)
+        fitted = inputs.train(hyperparameters, model_run.uri)
         scorer = index.build_scorer(
             fitted, data.events.queries, hyperparameters, data.definition.context_features()
         )
@@ -52,8 +55,10 @@ class Executor(base_executor.BaseExecutor):
             exec_properties["preset"],
         )
 
-        with fileio.open(os.path.join(model_run, TRAINING_CURVE), "w") as stream:
+        with fileio.open(os.path.join(model_run.uri, _TRAINING_CURVE_FILE), "w") as stream:
             stream.write(json.dumps(fitted.history, indent=1))
+        model_run.set_string_custom_property(TRAINING_CURVE, json.dumps(fitted.history))
+        model_run.set_float_custom_property(FIT_SECONDS, fitted.seconds)
         model.set_int_custom_property("epochs", len(valid))
         model.set_int_custom_property("queries", data.events.queries)
         model.set_int_custom_property("candidates", len(data.candidates))

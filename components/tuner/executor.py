@@ -9,6 +9,7 @@ from tfx.components.tuner.executor import write_best_hyperparameters
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 
+from components.provenance.recording import recorded
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.inputs import TrainingInputs
 from components.tuner import search
@@ -17,6 +18,7 @@ from components.tuner import search
 class Executor(base_executor.BaseExecutor):
     """Executor of `components.tuner.component.RetrievalTuner`."""
 
+    @recorded
     def Do(
         self,
         input_dict: dict[str, list[Any]],

@@ -6,4 +6,7 @@ The way in is `store.LineageStore`, of an output folder:
   that of the version that is served.
 - `upstream(artifact)` and `downstream(artifact)` give a `graph.Lineage`: every artifact once, the
   executions that made them, and the edges between the two.
+
+`story.tell(store, artifact)` gives a `story.Story`: the same lineage, and what is recorded along it
+by topic, as plain values ready for JSON. `story` says which topics there are.
 """

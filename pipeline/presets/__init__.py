@@ -51,6 +51,34 @@ def load(preset: str, assignments: Sequence[str]) -> Config:
     return config_from({"preset": preset, **values})
 
 
+def described(config: Config) -> dict[str, Any]:
+    """A configuration for the record.
+
+    Args:
+        config: The configuration.
+
+    Returns:
+        `preset`, its name; `values` by section and key; and `changes` by dotted key: the preset's
+        value and the one here, where they differ. A preset that is none has no changes.
+    """
+    values = config.model_dump(mode="json")
+    changes: dict[str, tuple[Any, Any]] = {}
+    if config.preset in preset_names():
+        method = f"split.method={config.split.method}"
+        of_split, as_it_is = (load(config.preset, given) for given in ([method], []))
+        expected = of_split.model_dump(mode="json")
+        # What the preset has for another split is no change of the preset; that split is one.
+        expected["split"]["method"] = as_it_is.split.method
+        changes = {
+            f"{section}.{key}": (expected[section][key], value)
+            for section, found in values.items()
+            if section != "preset"
+            for key, value in found.items()
+            if value != expected[section][key]
+        }
+    return {"preset": values.pop("preset"), "values": values, "changes": changes}
+
+
 def _parse(assignment: str) -> tuple[str, Any]:
     key, equals, text = assignment.partition("=")
     key = key.strip()

@@ -217,7 +217,7 @@ def run_pusher(
             "infra_blessing": [infra_blessing or new_infra_blessing(output)],
         },
         {"pushed_model": [pushed]},
-        {"base_directory": str(base), "code_version": ""},
+        {"base_directory": str(base), "config": "{}", "code_version": ""},
     )
     outcome: str = pushed.get_string_custom_property("outcome")
     return outcome

@@ -32,7 +32,7 @@ def _push(model: Any, base: Path, output: Path, blessed: int = 1, servable: bool
             "infra_blessing": [new_infra_blessing(output, servable)],
         },
         {"pushed_model": [pushed]},
-        {"base_directory": str(base), "code_version": ""},
+        {"base_directory": str(base), "config": "{}", "code_version": ""},
     )
     return pushed
 
@@ -93,7 +93,7 @@ def test_never_pushes_a_model_that_was_not_judged(tmp_path: Path) -> None:
         executor.Executor().Do(
             {"model": [_model(tmp_path / f"model-{place}", "a")], **given},
             {"pushed_model": [pushed]},
-            {"base_directory": str(tmp_path / "serving"), "code_version": ""},
+            {"base_directory": str(tmp_path / "serving"), "config": "{}", "code_version": ""},
         )
         assert pushed.get_string_custom_property("outcome") == "not_blessed"
         assert not (tmp_path / "serving").exists()

@@ -28,10 +28,12 @@ def components(
     evaluation = OutputArtifact("/e", {"metrics": json.dumps(METRICS), **more})
     blessing = OutputArtifact("/b", {"reasons": json.dumps(reasons), "blessed": 1})
     servable = OutputArtifact("/i", {"reasons": json.dumps(SERVABLE), "blessed": 1})
+    logs = OutputArtifact("/logs", {})
     pushed = OutputArtifact("/p", {"outcome": outcome, "pushed_version": "17", "pushed": 1})
     return {
         "Evaluator": ComponentRecord(True, False, {"evaluation": evaluation, "blessing": blessing}),
         "IndexValidator": ComponentRecord(True, False, {"infra_blessing": servable}),
+        "Trainer": ComponentRecord(True, False, {"model_run": logs}),
         "Pusher": ComponentRecord(True, False, {"pushed_model": pushed}),
     }
 
@@ -39,7 +41,8 @@ def components(
 def test_a_pushed_model() -> None:
     verdict = judge(components("pushed", REASONS[:1]))
     reason = "every one of 2 checks passed."
-    assert verdict == Verdict("pushed", reason, [*REASONS[:1], *SERVABLE], EVALUATION)
+    reasons = [*REASONS[:1], *SERVABLE]
+    assert verdict == Verdict("pushed", reason, reasons, EVALUATION, training_logs="/logs")
     assert verdict.exit_code == 0
 
 

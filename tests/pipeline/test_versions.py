@@ -80,7 +80,7 @@ class Output:
         executor.Executor().Do(
             {name: [artifact] for name, artifact in inputs.items()},
             {"pushed_model": [pushed]},
-            {"base_directory": str(self.serving), "code_version": ""},
+            {"base_directory": str(self.serving), "config": "{}", "code_version": ""},
         )
         evaluated = {"evaluation": evaluation, "blessing": blessing}
         takes = {"model": model, "peer_evaluation": peers}

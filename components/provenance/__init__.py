@@ -1,0 +1,1 @@
+"""Provenance: what every artifact records of itself, and of the code that made it."""

@@ -1,0 +1,1 @@
+"""StatisticsGen whose statistics say what made them."""
