@@ -18,6 +18,7 @@ from components.serving.interface import SERVED
 from pipeline import presets
 from pipeline.config import Config
 from pipeline.failure import OutputError, UsageError
+from pipeline.lineage.command import app as lineage
 from pipeline.request_time import parse_request_time
 
 _FAILED = 1
@@ -275,6 +276,9 @@ def prune(
         return
     removed = ", ".join(map(str, done.removed)) or "no version"
     print(f"Removed {removed}: {megabytes(done.freed_bytes)} freed.")
+
+
+app.add_typer(lineage, name="lineage")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -53,7 +53,10 @@ class Column:
 
 
 def metrics_table(title: str, columns: Sequence[Column]) -> Table:
-    """A row per metric and a column per model, with half the width of intervals where there are."""
+    """A row per metric and a column per model, with half the width of intervals where there are.
+
+    What a model was not measured by is left empty.
+    """
     # No more than a blank between columns: all peers beside two models have to fit in 80 columns.
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0
@@ -67,7 +70,8 @@ def metrics_table(title: str, columns: Sequence[Column]) -> Table:
         cells = []
         for column in columns:
             digits = 1 if metric == "popularity_rank_at_100" else 4
-            cells.append(f"{column.metrics[metric]:.{digits}f}")
+            value = column.metrics.get(metric)
+            cells.append("" if value is None else f"{value:.{digits}f}")
             if column.intervals:
                 bounds = column.intervals.get(metric)
                 cells.append(f"{(bounds[1] - bounds[0]) / 2:.{digits}f}" if bounds else "")
@@ -105,7 +109,11 @@ def slices_table(slices: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Tab
 def print_checks(console: Console, reasons: Sequence[Mapping[str, Any]]) -> None:
     """A line per check of the gate."""
     for reason in reasons:
-        mark = ("passed", "green") if reason["passed"] else ("FAILED", "bold red")
-        line = Text(f"{mark[0]}  ", style=mark[1])
-        line.append(reason["sentence"], style="not bold default")
-        console.print(line)
+        console.print(check_line(reason))
+
+
+def check_line(reason: Mapping[str, Any]) -> Text:
+    """Whether a check passed, and its sentence."""
+    mark = ("passed", "green") if reason["passed"] else ("FAILED", "bold red")
+    line = Text(f"{mark[0]}  ", style=mark[1])
+    return line.append(reason["sentence"], style="not bold default")

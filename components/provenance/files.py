@@ -49,6 +49,15 @@ def digest(place: str) -> Digest:
     return Digest(total.hexdigest(), size)
 
 
+def bytes_on_disk(place: str) -> int | None:
+    """Bytes of a folder or a file; None where there is none, or it is not on this machine."""
+    if is_remote(place) or not os.path.exists(place):
+        return None
+    if os.path.isfile(place):
+        return os.path.getsize(place)
+    return sum(os.path.getsize(os.path.join(place, name)) for name in relative_paths(place))
+
+
 def relative_paths(folder: str) -> list[str]:
     """Sorted relative paths of all files below a folder; links are followed."""
     walked = _fileio().walk(folder) if is_remote(folder) else os.walk(folder, followlinks=True)

@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 
-from components.provenance.files import digest, relative_paths
+from components.provenance.files import bytes_on_disk, digest, relative_paths
 
 _INCOMPLETE = ".incomplete"
 
@@ -68,7 +68,7 @@ def tree_sha256(folder: str) -> str:
 
 def tree_size(folder: str) -> int:
     """Bytes of all files below a folder."""
-    return sum(os.path.getsize(os.path.join(folder, name)) for name in relative_paths(folder))
+    return bytes_on_disk(folder) or 0
 
 
 def _incomplete(base: str, version: int) -> str:

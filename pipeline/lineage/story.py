@@ -41,10 +41,11 @@ from components.pusher.pushed_model import CONFIG
 from pipeline.lineage.graph import Artifact, Lineage
 from pipeline.lineage.pushes import push_section
 from pipeline.lineage.store import LineageStore
+from pipeline.lineage.walk import MODEL
 from pipeline.stack import stack_of
 
 _ROWS = "rows_"
-_MODEL = "model"
+_CANDIDATE = "model"
 _EXAMPLES = "examples"
 _CANDIDATES = "candidates"
 
@@ -98,9 +99,9 @@ def tell(store: LineageStore, target: Artifact) -> Story:
 def _model(lineage: Lineage) -> Artifact | None:
     """The target, or the one model that was evaluated, validated or pushed as the candidate."""
     target = lineage.artifacts[lineage.target]
-    if target.type == "Model":
+    if target.type == MODEL:
         return target
-    taken = {e.artifact for e in lineage.edges if e.kind == "input" and e.key == _MODEL}
+    taken = {e.artifact for e in lineage.edges if e.kind == "input" and e.key == _CANDIDATE}
     return lineage.artifacts[taken.pop()] if len(taken) == 1 else None
 
 
@@ -122,9 +123,8 @@ def _data(lineage: Lineage) -> Section:
         for name in ("source", "source_description", "source_sha256", "layout", "span", "queries")
         if name in values
     }
-    section["rows"] = {
-        name.removeprefix(_ROWS): values[name] for name in values if name.startswith(_ROWS)
-    }
+    splits = json.loads(values.get("split_names", "[]"))
+    section["rows"] = {s: values[_ROWS + s] for s in splits if _ROWS + s in values}
     if candidates is not None:
         section["candidates"] = candidates.properties.get("rows")
     if "split" in values:
@@ -221,7 +221,7 @@ def _metrics(lineage: Lineage, model: Artifact | None) -> Section:
     """Of the evaluation that took the model as its candidate, or the one that is the target."""
     for artifact in lineage.of_type("ModelEvaluation"):
         producer = lineage.producers.get(artifact.id, 0)
-        takes = {edge.artifact for edge in lineage.inputs(producer) if edge.key == _MODEL}
+        takes = {edge.artifact for edge in lineage.inputs(producer) if edge.key == _CANDIDATE}
         if model is not None and model.id in takes:
             names = {
                 "model": "metrics",

@@ -1,0 +1,92 @@
+"""Every model that rests on an artifact, pushed or not."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+
+from rich import box
+from rich.table import Table
+
+from components.pusher.pushed_model import PUSHED_VERSION
+from pipeline.lineage.graph import Artifact, Lineage
+from pipeline.lineage.walk import MODEL
+from pipeline.version_records import PUSHED_MODEL
+
+_BLESSING = "ModelBlessing"
+# Names of the inputs by which a model is judged and pushed, and a pushed one rolled back to.
+_CANDIDATE = "model"
+_PUSHED = "pushed_model"
+
+
+@dataclasses.dataclass(frozen=True)
+class RestingModel:
+    """A model that was made from an artifact.
+
+    Attributes:
+        id: Id of its artifact.
+        node: The component that made it.
+        uri: Where it is.
+        made_at: When it was recorded, UTC.
+        blessed: What the gate said of it when it was last asked; None where it never was.
+        versions: The versions that it was pushed as, rollbacks included, oldest first.
+    """
+
+    id: int
+    node: str
+    uri: str
+    made_at: datetime
+    blessed: bool | None
+    versions: tuple[int, ...]
+
+
+def resting_models(lineage: Lineage) -> list[RestingModel]:
+    """The models of a downstream lineage, the target included where it is one; oldest first.
+
+    Args:
+        lineage: What `walk.downstream` found.
+    """
+    found = []
+    for model in lineage.of_type(MODEL):
+        said = _given_by_takers(lineage, model.id, _CANDIDATE)
+        judged = [a.properties["blessed"] for a in said if a.type == _BLESSING]
+        pushed = [artifact for artifact in said if artifact.type == PUSHED_MODEL]
+        for artifact in pushed:  # it grows by what was rolled back to
+            pushed += _given_by_takers(lineage, artifact.id, _PUSHED)
+        recorded = (artifact.properties.get(PUSHED_VERSION) for artifact in pushed)
+        producer = lineage.producer(model.id)
+        found.append(
+            RestingModel(
+                id=model.id,
+                node=producer.node if producer else "",
+                uri=model.uri,
+                made_at=model.created_at,
+                blessed=bool(judged[-1]) if judged else None,
+                versions=tuple(sorted({int(number) for number in recorded if number})),
+            )
+        )
+    return found
+
+
+def _given_by_takers(lineage: Lineage, artifact: int, key: str) -> list[Artifact]:
+    """What those executions gave that took an artifact under a name, oldest first."""
+    takers = {
+        edge.execution
+        for edge in lineage.edges
+        if (edge.artifact, edge.kind, edge.key) == (artifact, "input", key)
+    }
+    given = {e.artifact for e in lineage.edges if e.kind == "output" and e.execution in takers}
+    return [lineage.artifacts[identity] for identity in sorted(given)]
+
+
+def models_table(models: list[RestingModel]) -> Table:
+    """A row per model."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for header in ("model", "made by", "at (UTC)", "blessed", "pushed as"):
+        table.add_column(header)
+    for model in models:
+        blessed = {True: "yes", False: "no", None: "-"}[model.blessed]
+        pushed = ", ".join(map(str, model.versions)) or "-"
+        when = f"{model.made_at:%Y-%m-%d %H:%M}"
+        table.add_row(f"#{model.id}", model.node, when, blessed, pushed)
+    return table
