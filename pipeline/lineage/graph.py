@@ -39,8 +39,7 @@ class Execution:
         id: Its id in the store.
         type: Dotted name of its type, such as `components.trainer.component.RetrievalTrainer`.
         node: Id of the component in the pipeline, such as `Trainer`; the last part of its type
-            where it belongs to no pipeline run.
-        run: Id of the pipeline run; None where it belongs to none, as a rollback.
+            where it belongs to no pipeline, as a rollback.
         state: In capitals, such as `COMPLETE` or `CACHED`.
         properties: Properties and custom properties by name.
         began_at: When it was recorded, UTC.
@@ -50,7 +49,6 @@ class Execution:
     id: int
     type: str
     node: str
-    run: str | None
     state: str
     properties: Mapping[str, Any]
     began_at: datetime

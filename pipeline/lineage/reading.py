@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ _KINDS: dict[int, EdgeKind] = {
     _Event.DECLARED_OUTPUT: "output",
     _Event.INTERNAL_OUTPUT: "resolved",
 }
+# So many executions at least are asked for by component, as one question each would take longer.
+_MANY = 100
 # TFX wraps JSON values so.
 _JSON_VALUE = "__value__"
 
@@ -93,12 +95,16 @@ class MetadataReader:
     def executions(self, ids: Collection[int]) -> dict[int, Execution]:
         """Executions by id; without those that are not there."""
         found = self._store.get_executions_by_id(sorted(ids)) if ids else []
-        return {proto.id: self._execution_of(proto) for proto in found}
+        return {execution.id: execution for execution in self._executions_of(found)}
 
     def states(self, ids: Collection[int]) -> dict[int, str]:
         """States of executions by id."""
         found = self._store.get_executions_by_id(sorted(ids)) if ids else []
         return {proto.id: _state(proto) for proto in found}
+
+    def run_of(self, execution: int) -> str | None:
+        """Id of the pipeline run of an execution; None where it belongs to none, as a rollback."""
+        return self._contexts_of(execution).get(RUN_CONTEXT)
 
     def executions_of_run(self, run: str) -> set[int]:
         """Ids of the executions of a pipeline run."""
@@ -113,8 +119,8 @@ class MetadataReader:
 
     def executions_in(self, context: int) -> list[Execution]:
         """The executions of a context, by id."""
-        found = self._store.get_executions_by_context(context)
-        return sorted(map(self._execution_of, found), key=lambda execution: execution.id)
+        found = self._executions_of(self._store.get_executions_by_context(context))
+        return sorted(found, key=lambda execution: execution.id)
 
     def edges_of_artifacts(self, ids: Collection[int]) -> list[Edge]:
         """Everything that took or gave one of some artifacts."""
@@ -124,18 +130,33 @@ class MetadataReader:
         """Everything that one of some executions took or gave."""
         return _edges(self._store.get_events_by_execution_ids(sorted(ids)) if ids else [])
 
-    def _execution_of(self, proto: metadata_store_pb2.Execution) -> Execution:
-        contexts = self._contexts_of(proto.id)
-        return Execution(
-            id=proto.id,
-            type=proto.type,
-            node=contexts.get(NODE_CONTEXT, proto.type).rpartition(".")[2],
-            run=contexts.get(RUN_CONTEXT),
-            state=_state(proto),
-            properties=_properties(proto),
-            began_at=_time(proto.create_time_since_epoch),
-            ended_at=_time(proto.last_update_time_since_epoch),
-        )
+    def _executions_of(self, protos: Sequence[metadata_store_pb2.Execution]) -> list[Execution]:
+        nodes = self._nodes([proto.id for proto in protos])
+        return [
+            Execution(
+                id=proto.id,
+                type=proto.type,
+                node=nodes.get(proto.id, proto.type).rpartition(".")[2],
+                state=_state(proto),
+                properties=_properties(proto),
+                began_at=_time(proto.create_time_since_epoch),
+                ended_at=_time(proto.last_update_time_since_epoch),
+            )
+            for proto in protos
+        ]
+
+    def _nodes(self, executions: Sequence[int]) -> dict[int, str]:
+        """Names of the contexts of the components of executions, by id."""
+        if len(executions) < _MANY:
+            named = {e: self._contexts_of(e).get(NODE_CONTEXT) for e in executions}
+            return {execution: name for execution, name in named.items() if name is not None}
+        wanted = set(executions)
+        return {
+            execution.id: str(context.name)
+            for context in self._store.get_contexts_by_type(NODE_CONTEXT)
+            for execution in self._store.get_executions_by_context(context.id)
+            if execution.id in wanted
+        }
 
     def _contexts_of(self, execution: int) -> dict[str, str]:
         """Names of the contexts of an execution, by type."""
@@ -181,16 +202,17 @@ def _plain(value: metadata_store_pb2.Value) -> Any:
 
 
 def _edges(events: Iterable[metadata_store_pb2.Event]) -> list[Edge]:
-    found = set()
+    found = []
     for event in events:
         kind = _KINDS.get(event.type)
         if kind is None:
             continue
-        key = next((step.key for step in event.path.steps if step.key), "")
+        steps = event.path.steps
+        key = steps[0].key if steps else ""
         if kind == "input" and key == _BASELINE:
             kind = "baseline"
-        found.add(Edge(event.execution_id, event.artifact_id, kind, key))
-    return sorted(found, key=lambda edge: (edge.execution, edge.artifact, edge.kind, edge.key))
+        found.append(Edge(event.execution_id, event.artifact_id, kind, key))
+    return found
 
 
 def _time(milliseconds: int) -> datetime:

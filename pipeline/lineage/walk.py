@@ -48,13 +48,16 @@ def downstream(reader: MetadataReader, target: int) -> Lineage:
     producers: dict[int, int] = {}
     cached: dict[int, tuple[int, ...]] = {}
     seen, frontier = {target}, {target}
+    of_frontier = reader.edges_of_artifacts(frontier)
     while frontier:
-        of_frontier = reader.edges_of_artifacts(frontier)
-        takers = {edge.execution for edge in of_frontier if edge.kind == "input"}
+        takers = {e.execution for e in of_frontier if e.kind == "input" and e.artifact in frontier}
+        # What was answered from the cache was made by another that took the same.
+        takers = {taker for taker, state in reader.states(takers).items() if state != CACHED}
         taken = reader.edges_of_executions(takers)
         given = {edge.artifact for edge in taken if edge.kind == "output"} - seen
-        made, had = makers(reader, reader.edges_of_artifacts(given))
-        frontier = {artifact for artifact in given if made.get(artifact) in takers}
+        of_frontier = reader.edges_of_artifacts(given)
+        made, had = makers(reader, of_frontier)
+        frontier = {artifact for artifact in given if made[artifact] in takers}
         kept = {made[artifact] for artifact in frontier}
         edges |= {edge for edge in taken if edge.execution in kept}
         producers |= {artifact: made[artifact] for artifact in frontier}
@@ -112,8 +115,11 @@ class _Upstream:
         artifact: int | None = target
         while artifact is not None:
             execution = self.executions.get(self.producers.get(artifact, 0))
-            if execution is None or execution.run:
-                return execution.run if execution else None
+            if execution is None:
+                return None
+            run = self.reader.run_of(execution.id)
+            if run is not None:
+                return run
             taken = [e for e in self.edges if e.execution == execution.id and e.kind == "input"]
             artifact = min((edge.artifact for edge in taken), default=None)
         return None
