@@ -29,7 +29,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.commands import ROOT
-from benchmarks.metadata_writer import MetadataWriter
+from benchmarks.metadata_writer import MetadataWriter, Properties
 
 _REPEATS = 5
 # As long as the properties of a real run.
@@ -38,7 +38,7 @@ _REASONS = json.dumps(
     [{"check": str(n), "passed": True, "value": 0.5, "sentence": "s" * 60} for n in range(12)]
 )
 _CONFIG = json.dumps({"preset": "default", "values": {"x": {"y": "z" * 3000}}, "changes": {}})
-_JUDGED: dict[str, str | int] = {"blessed": 1, "reasons": _REASONS}
+_JUDGED: Properties = {"blessed": 1, "reasons": _REASONS}
 _PEERS = ("Popularity", "ItemKnn", "SessionKnn", "ImplicitAls")
 
 Steps = dict[str, dict[str, int]]
@@ -104,7 +104,7 @@ def _own(writer: MetadataWriter, shared: Steps, baseline: int, place: Path) -> i
         {"blessing": "ModelBlessing", "evaluation": "ModelEvaluation"},
         {"blessing": _JUDGED, "evaluation": {"metrics": _METRICS}},
     )
-    pushed: dict[str, str | int] = {
+    pushed: Properties = {
         "pushed": 1,
         "pushed_version": place.name,
         "pushed_destination": str(place),

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import ml_metadata as mlmd
+from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
 
 _PIPELINE = "movielens-retrieval"
+_KINDS = {str: "string", int: "int", float: "double"}
 Event = metadata_store_pb2.Event
 Execution = metadata_store_pb2.Execution
+Properties = Mapping[str, str | int | float | dict[str, float]]
 
 
 class MetadataWriter:
@@ -43,7 +46,7 @@ class MetadataWriter:
         node: str,
         inputs: Mapping[str, int],
         outputs: Mapping[str, str],
-        properties: Mapping[str, Mapping[str, str | int]] | None = None,
+        properties: Mapping[str, Properties] | None = None,
         cached: Mapping[str, int] | None = None,
         state: str = "COMPLETE",
     ) -> dict[str, int]:
@@ -101,11 +104,13 @@ class MetadataWriter:
 
 def _set(
     proto: metadata_store_pb2.Artifact | metadata_store_pb2.Execution,
-    properties: Mapping[str, str | int],
+    properties: Properties,
 ) -> None:
     for name, value in properties.items():
-        kind = "int_value" if isinstance(value, int) else "string_value"
-        setattr(proto.custom_properties[name], kind, value)
+        if isinstance(value, dict):
+            json_format.ParseDict(value, proto.custom_properties[name].struct_value)
+        else:
+            setattr(proto.custom_properties[name], f"{_KINDS[type(value)]}_value", value)
 
 
 def _event(kind: int, name: str) -> metadata_store_pb2.Event:

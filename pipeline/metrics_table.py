@@ -55,7 +55,7 @@ class Column:
 def metrics_table(title: str, columns: Sequence[Column]) -> Table:
     """A row per metric and a column per model, with half the width of intervals where there are.
 
-    What a model was not measured by is left empty.
+    What a model was not measured by is left empty, or left out where no model was.
     """
     # No more than a blank between columns: all peers beside two models have to fit in 80 columns.
     table = Table(
@@ -67,6 +67,8 @@ def metrics_table(title: str, columns: Sequence[Column]) -> Table:
         if column.intervals:
             table.add_column("±", justify="right", no_wrap=True)
     for metric in _METRICS:
+        if not any(metric in column.metrics for column in columns):
+            continue
         cells = []
         for column in columns:
             digits = 1 if metric == "popularity_rank_at_100" else 4

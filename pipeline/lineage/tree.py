@@ -22,16 +22,18 @@ from pipeline.lineage.walk import MODEL
 from pipeline.metrics_table import Column, check_line, metrics_table, peer_columns
 
 _SHORT = 12
+_VERDICT = "Verdict"
+_PEERS = "Peers"
+_OTHERS = "Others"
 # Where each type of artifact is told, in order.
 _TOPICS = {
     "Push": ("PushedModel",),
-    "Verdict": ("ModelBlessing", "InfraBlessing", "ModelEvaluation", MODEL),
+    _VERDICT: ("ModelBlessing", "InfraBlessing", "ModelEvaluation"),
     "Model": (MODEL, "ModelRun", "HyperParameters", "TunerResults"),
+    _PEERS: (),
     "Features": ("TransformGraph", "Schema"),
     "Data": ("Examples", "ExampleStatistics", "ExampleAnomalies"),
 }
-_PEERS = "Peers"
-_OTHERS = "Others"
 
 
 def story_tree(story: Story, output: Path) -> Tree:
@@ -66,12 +68,10 @@ class _StoryTree:
     def tree(self) -> Tree:
         tree = Tree(Text(self._title(), style="bold"))
         artifacts = [found for _, found in sorted(self._lineage.artifacts.items())]
-        for topic in (*_TOPICS, _PEERS, _OTHERS):
+        for topic in (*_TOPICS, _OTHERS):
             told = [artifact for artifact in artifacts if self._topic(artifact) == topic]
             types = _TOPICS.get(topic, ())
-            order = {name: place for place, name in enumerate(types)}
-            told.sort(key=lambda artifact: order.get(artifact.type, 0))
-            self._branch(tree, topic, told)
+            self._branch(tree, topic, sorted(told, key=lambda a: _place(a.type, types)))
         self._tell_configuration(tree)
         self._tell_code(tree)
         return tree
@@ -89,7 +89,7 @@ class _StoryTree:
     def _topic(self, artifact: Artifact) -> str:
         model = self._story.model
         if artifact.type == MODEL and model is not None and artifact.id != model.id:
-            return "Verdict" if artifact.id in self._lineage.baselines else _PEERS
+            return _VERDICT if artifact.id in self._lineage.baselines else _PEERS
         topics = (topic for topic, types in _TOPICS.items() if artifact.type in types)
         return next(topics, _OTHERS)
 
@@ -213,14 +213,15 @@ class _StoryTree:
 
     def _tell_anomalies(self, branch: Tree, artifact: Artifact) -> None:
         found = self._section("anomalies")[self._node(artifact)]
-        _add(branch, ", ".join(f"{split}: {what}" for split, what in found.items()))
+        told = ", ".join(f"{what} in {split}" for split, what in found.items())
+        _add(branch, told or None)
 
     def _tell_configuration(self, tree: Tree) -> None:
         found = self._section("configuration")
         if not found:
             return
         changes = found["changes"]
-        what = f"{len(changes)} values differ from it" if changes else "nothing differs from it"
+        what = f"values changed: {len(changes) or 'none'}"
         title = Text("Configuration", style="bold")
         title.append(f"  preset {found['preset']}; {what}", style="not bold")
         branch = tree.add(title)
@@ -238,10 +239,10 @@ class _StoryTree:
             versions = {name: value for name, value in packages.items() if name != "stack"}
             _add(branch, f"stack {stack}: {_values(versions)}")
         for node, found in code.get("components", {}).items():
-            line = f"{node}: code {_short(found.get('code_version', '-'))}"
+            parts = [f"code {_short(found['code_version'])}"] if "code_version" in found else []
             if GIT_COMMIT in found:
-                line += f", of commit {_short(found[GIT_COMMIT] or 'unknown')}"
-            _add(branch, line)
+                parts.append(f"of commit {_short(found[GIT_COMMIT] or 'unknown')}")
+            _add(branch, f"{node}: {', '.join(parts)}")
 
     def _section(self, name: str) -> Section:
         return self._story.sections.get(name, {})
@@ -249,6 +250,11 @@ class _StoryTree:
     def _node(self, artifact: Artifact) -> str:
         execution = self._lineage.producer(artifact.id)
         return execution.node if execution else ""
+
+
+def _place(artifact_type: str, types: Sequence[str]) -> int:
+    """Where a type stands among others; last where it is none of them."""
+    return types.index(artifact_type) if artifact_type in types else len(types)
 
 
 def _add(branch: Tree, line: RenderableType | None) -> None:
