@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from datetime import datetime
 
 from rich import box
@@ -46,13 +47,14 @@ def resting_models(lineage: Lineage) -> list[RestingModel]:
     Args:
         lineage: What `walk.downstream` found.
     """
+    given = _given_by_takers(lineage)
     found = []
     for model in lineage.of_type(MODEL):
-        said = _given_by_takers(lineage, model.id, _CANDIDATE)
+        said = given[model.id, _CANDIDATE]
         judged = [a.properties["blessed"] for a in said if a.type == _BLESSING]
         pushed = [artifact for artifact in said if artifact.type == PUSHED_MODEL]
         for artifact in pushed:  # it grows by what was rolled back to
-            pushed += _given_by_takers(lineage, artifact.id, _PUSHED)
+            pushed += given[artifact.id, _PUSHED]
         recorded = (artifact.properties.get(PUSHED_VERSION) for artifact in pushed)
         producer = lineage.producer(model.id)
         found.append(
@@ -68,15 +70,20 @@ def resting_models(lineage: Lineage) -> list[RestingModel]:
     return found
 
 
-def _given_by_takers(lineage: Lineage, artifact: int, key: str) -> list[Artifact]:
-    """What those executions gave that took an artifact under a name, oldest first."""
-    takers = {
-        edge.execution
-        for edge in lineage.edges
-        if (edge.artifact, edge.kind, edge.key) == (artifact, "input", key)
-    }
-    given = {e.artifact for e in lineage.edges if e.kind == "output" and e.execution in takers}
-    return [lineage.artifacts[identity] for identity in sorted(given)]
+def _given_by_takers(lineage: Lineage) -> dict[tuple[int, str], list[Artifact]]:
+    """What those gave that took an artifact under a name, oldest first; by its id and that name."""
+    outputs: dict[int, set[int]] = defaultdict(set)
+    for edge in lineage.edges:
+        if edge.kind == "output":
+            outputs[edge.execution].add(edge.artifact)
+    given: dict[tuple[int, str], set[int]] = defaultdict(set)
+    for edge in lineage.edges:
+        if edge.kind == "input":
+            given[edge.artifact, edge.key] |= outputs[edge.execution]
+    found: dict[tuple[int, str], list[Artifact]] = defaultdict(list)
+    for taken, artifacts in given.items():
+        found[taken] = [lineage.artifacts[identity] for identity in sorted(artifacts)]
+    return found
 
 
 def models_table(models: list[RestingModel]) -> Table:

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,9 @@ _KINDS: dict[int, EdgeKind] = {
 }
 # So many executions at least are asked for by component, as one question each would take longer.
 _MANY = 100
+# What SQLite says, and seconds to wait then.
+_MAY_NOT_UNDO = "readonly database"
+_PAUSES = (0.01, 0.03, 0.1, 0.3)
 # TFX wraps JSON values so.
 _JSON_VALUE = "__value__"
 
@@ -50,16 +56,72 @@ def open_store(database: Path, writable: bool = False) -> mlmd.MetadataStore:
     if not database.is_file():
         raise OutputError(f"there is no metadata in {database}: run the pipeline first.")
     modes = metadata_store_pb2.SqliteMetadataSourceConfig
-    connection = metadata_store_pb2.ConnectionConfig()
-    connection.sqlite.filename_uri = str(database)
-    connection.sqlite.connection_mode = modes.READWRITE if writable else modes.READONLY
     try:
-        return mlmd.MetadataStore(connection)
-    except RuntimeError as error:
+        if writable:
+            return _open(database, modes.READWRITE)
+        try:
+            return _patiently(lambda: _open(database, modes.READONLY))
+        except RuntimeError:
+            if not _journal(database).exists():
+                raise
+            return _open_copy(database)
+    except (OSError, RuntimeError) as error:
         raise OutputError(
             f"the metadata in {database} cannot be opened: it is in use, damaged or not of ML"
             " Metadata."
         ) from error
+
+
+def _open_copy(database: Path) -> mlmd.MetadataStore:
+    """Opens a copy of a database that was left in the middle of a write, without that write.
+
+    Whoever may not write to it cannot undo the write, which the next run will.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / database.name
+        for file, place in ((database, copy), (_journal(database), _journal(copy))):
+            shutil.copyfile(file, place)
+        # The files are open, and so outlive their folder.
+        return _open(copy, metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE)
+
+
+def _open(database: Path, mode: int) -> mlmd.MetadataStore:
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(database)
+    connection.sqlite.connection_mode = mode
+    return mlmd.MetadataStore(connection)
+
+
+def _patiently(ask: Callable[[], Any]) -> Any:
+    """Asks a store that is open for reading, more than once where it has to be.
+
+    Now and then SQLite takes the journal of a write that is just ending for one that was left, and
+    says that it may not undo that write.
+    """
+    for pause in _PAUSES:
+        try:
+            return ask()
+        except (RuntimeError, mlmd.errors.StatusError) as error:
+            if _MAY_NOT_UNDO not in str(error):
+                raise
+            time.sleep(pause)
+    return ask()
+
+
+def _journal(database: Path) -> Path:
+    """Where SQLite keeps what a write in progress replaces."""
+    return database.with_name(f"{database.name}-journal")
+
+
+class _PatientStore:
+    """A store, each of whose methods is called patiently."""
+
+    def __init__(self, store: mlmd.MetadataStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._store, name)
+        return lambda *arguments: _patiently(lambda: method(*arguments))
 
 
 class MetadataReader:
@@ -70,7 +132,7 @@ class MetadataReader:
     """
 
     def __init__(self, store: mlmd.MetadataStore) -> None:
-        self._store = store
+        self._store = _PatientStore(store)
 
     def artifacts(self, ids: Collection[int]) -> dict[int, Artifact]:
         """Artifacts by id; without those that are not there."""

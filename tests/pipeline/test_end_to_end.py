@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import hashlib
 import json
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from typing import Any
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
+from pyarrow import parquet
 
 from pipeline.cli import main
 from tests.datasets.grouplens_files import write_grouplens_100k
@@ -33,7 +36,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
 ONE_RUN = {
     "RetrievalExampleGen": 1,
-    "StatisticsGen": 2,
+    "RecordedStatisticsGen": 2,
     "CuratedSchemaGen": 2,
     "BlockingExampleValidator": 2,
     "RetrievalTransform": 1,
@@ -157,6 +160,86 @@ def test_another_learning_rate_runs_the_trainer_and_what_follows(runs: Runs) -> 
         **{(name, "CACHED"): count for name, count in ONE_RUN.items() if name not in later},
         **{(name, "COMPLETE"): 1 for name in (*later, "Resolver", "ServingPusher")},
     }
+
+
+@pytest.fixture
+def lineage(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
+    """Runs `lineage` in this process, which has loaded what it needs."""
+
+    def ask(*arguments: str) -> Finished:
+        code = main(["lineage", *arguments, "--output", str(workspace.output)])
+        return Finished(code, *capsys.readouterr())
+
+    return ask
+
+
+def test_the_lineage_agrees_with_what_is_on_disk(
+    runs: Runs, lineage: Callable[..., Finished]
+) -> None:
+    first, third = (runs.steps[place].finished.report for place in (0, 2))
+    report = lineage(str(third["version"]), "--json").report
+    story, artifacts = report["story"], {a["id"]: a for a in report["artifacts"]}
+    nodes = {execution["id"]: execution["node"] for execution in report["executions"]}
+
+    def folder(artifact_type: str, node: str) -> Path:
+        [found] = (
+            artifact["uri"]
+            for artifact in artifacts.values()
+            if artifact["type"] == artifact_type and nodes.get(artifact["made_by"]) == node
+        )
+        return Path(found)
+
+    [baseline] = (artifact for artifact in artifacts.values() if artifact["baseline"])
+    assert dict(collections.Counter(a["type"] for a in artifacts.values())) == {
+        **ARTIFACTS_OF_FIRST_RUN,
+        "Model": 6,
+    }
+    saved = Path(baseline["uri"]) / "Format-Serving"
+    assert file_hashes(saved) == file_hashes(Path(first["serving_path"]))
+    for artifact in artifacts.values():
+        files = sorted(file_hashes(Path(artifact["uri"])).items())
+        text = "".join(f"{name}\0{contents}\n" for name, contents in files)
+        found = artifact["properties"]["files_sha256"]
+        assert found == hashlib.sha256(text.encode()).hexdigest(), artifact["uri"]
+    assert {nodes[a["made_by"]] for a in artifacts.values() if a["from_cache"]} == (
+        BEFORE_TRAINER | PEERS
+    )
+
+    push = story["push"]
+    assert push["version"] == third["version"]
+    assert (push["before"], push["path"]) == (first["version"], third["serving_path"])
+    graph = folder("TransformGraph", "Transform") / "transform_fn" / "assets"
+    assert story["vocabularies"] == {
+        file.name: len(file.read_bytes().splitlines()) for file in graph.iterdir()
+    }
+    [events] = (a["uri"] for a in artifacts.values() if "rows_train" in a["properties"])
+    assert story["data"]["rows"] == {
+        split: sum(
+            parquet.read_metadata(file).num_rows
+            for file in (Path(events) / f"Split-{split}").iterdir()
+        )
+        for split in ("train", "valid", "eval")
+    }
+    curve = folder("ModelRun", "Trainer") / "training_curve.json"
+    assert story["training"]["curve"] == json.loads(curve.read_text(encoding="utf-8"))
+    assert third["training_logs"] == str(curve.parent)
+    assert list((curve.parent / "train").glob("events.out.tfevents*"))
+    assert f"tensorboard --logdir {curve.parent}" in runs.steps[2].finished.err
+    assert story["training"]["hyperparameters"]["learning_rate"] == 0.004
+    assert story["configuration"]["changes"]["training.learning_rate"] == [0.003, 0.004]
+    assert story["metrics"]["model"] == third["metrics"]
+    assert story["metrics"]["baseline"] == first["metrics"]
+    assert story["metrics"]["peers"] == third["peers"]
+    assert [*story["gate"]["reasons"], *story["infra_validation"]["reasons"]] == third["reasons"]
+    manifest = Path(third["serving_path"]) / "assets.extra" / "manifest.json"
+    versions = json.loads(manifest.read_text(encoding="utf-8"))["versions"]
+    assert story["packages"].items() >= versions.items()
+    assert story["packages"]["stack"] == third["stack"]
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=RUNNER.parent, capture_output=True, text=True, check=True
+    )
+    assert story["code"]["git_commit"] == commit.stdout.strip()
+    assert lineage("verify").code == 0
 
 
 def test_a_run_prints_a_line_per_component_and_no_logs(runs: Runs) -> None:
@@ -400,7 +483,9 @@ def test_a_missing_source_writes_nothing(workspace: Workspace, tmp_path: Path) -
     assert not elsewhere.output.exists()
 
 
-def test_a_run_killed_in_the_trainer_goes_on_where_it_was(workspace: Workspace) -> None:
+def test_a_run_killed_in_the_trainer_goes_on_where_it_was(
+    workspace: Workspace, lineage: Callable[..., Finished]
+) -> None:
     seed = "training.seed=7"
     process = workspace.start(seed)
     wait_for_line(process, "Popularity ")
@@ -409,6 +494,10 @@ def test_a_run_killed_in_the_trainer_goes_on_where_it_was(workspace: Workspace) 
     finish(process)
     states = {state_name(e) for e in workspace.store().get_executions() if "Trainer" in e.type}
     assert "RUNNING" in states
+    current = max(workspace.output.joinpath("serving", "retrieval").iterdir()).name
+    told = lineage("--json")
+    assert told.report["story"]["push"]["version"] == int(current)
+    assert lineage("verify").code == 0
 
     resumed = workspace.run(seed)
 
@@ -437,10 +526,15 @@ def test_an_interrupted_run_ends_with_one_line(workspace: Workspace) -> None:
     assert workspace.serving() == before
 
 
-def test_a_second_run_at_the_same_time_is_refused(workspace: Workspace) -> None:
+def test_a_second_run_at_the_same_time_is_refused_and_reads_are_not(
+    workspace: Workspace, lineage: Callable[..., Finished]
+) -> None:
     process = workspace.start()
     wait_for_line(process, "MovieLens from ")
     second = workspace.run()
+    for _ in range(10):
+        assert lineage("--json").code == 0
+    assert process.poll() is None
     assert second.code == 1
     sentence = second.err.splitlines()[-1]
     assert str(workspace.output) in sentence
@@ -499,8 +593,10 @@ def test_versions_are_listed_rolled_back_and_pruned(runs: Runs) -> None:
     workspace = runs.workspace
     first, third = (runs.steps[place].finished.report for place in (0, 2))
 
+    place = ("--output", str(workspace.output))
+
     def report(*arguments: str) -> dict[str, Any]:
-        command = [sys.executable, str(RUNNER), *arguments, "--output", str(workspace.output)]
+        command = [sys.executable, str(RUNNER), *arguments, *place]
         finished = finish(start([*command, "--json"]))
         assert (finished.code, finished.err) == (0, "")
         return finished.report
@@ -542,6 +638,7 @@ def test_versions_are_listed_rolled_back_and_pruned(runs: Runs) -> None:
     assert pruned["kept"] == [max(before)]
     assert pruned["removed"] == sorted(before)[:-1]
     assert pruned["freed_bytes"] == sum(before[version]["bytes"] for version in pruned["removed"])
+    assert finish(start([sys.executable, str(RUNNER), "lineage", "verify", *place])).code == 0
     after = versions()
     assert [version for version, entry in after.items() if entry["on_disk"]] == pruned["kept"]
     assert {version for version, entry in after.items() if entry["removed_at"]} == set(
