@@ -18,7 +18,7 @@ _ELSEWHERE = ("make run", "make test", "source .venv/bin/activate")
 # Run by tests/server, because it does not end by itself.
 _SERVER = "python runner.py serve"
 # They ask what runs have left, and take no data.
-_ON_OUTPUT = ("recommend", "versions", "rollback", "prune")
+_ON_OUTPUT = ("recommend", "versions", "rollback", "prune", "lineage")
 _VERSION = re.compile(r"\d{10}")
 _TITLE = re.compile(r".+ \(\d{4}\)")
 # Bounds that a model of a few generated events can meet.
@@ -52,7 +52,7 @@ def test_runner_commands(tmp_path: Path) -> None:
     generated = [*output, "--data", str(tmp_path / "data"), *_LOOSE_GATE]
     for seed in ("training.seed=1", "training.seed=2"):
         _run(["run", *generated, "--set", seed], {0})
-    pushed = iter(sorted((tmp_path / "output" / "serving" / "retrieval").iterdir()) * 2)
+    pushed = iter(sorted((tmp_path / "output" / "serving" / "retrieval").iterdir()) * 3)
     titles = (title for _, title, _ in sample.movies if _TITLE.fullmatch(title))
     for command in _commands():
         if command in (*_ELSEWHERE, _SERVER):

@@ -7,7 +7,7 @@ from components.evaluator.gate import GateBounds
 from components.example_gen.splits import SplitSpec
 from components.trainer.hyperparameters import Hyperparameters
 from pipeline import presets
-from pipeline.config import GateSection, SplitSection, config_keys
+from pipeline.config import Config, GateSection, SplitSection, config_keys
 from pipeline.failure import UsageError
 
 
@@ -105,3 +105,21 @@ def test_a_wrong_assignment_is_told_in_one_sentence(assignment: str, sentence: s
 def test_an_unknown_preset_is_told_with_those_there_are() -> None:
     with pytest.raises(UsageError, match="'best' is not a preset: there are cold_start, default"):
         presets.load("best", [])
+
+
+def test_a_config_is_described_by_what_it_changes_in_its_preset() -> None:
+    as_it_is = presets.described(presets.load("default", []))
+    assert (as_it_is["preset"], as_it_is["changes"]) == ("default", {})
+    assert as_it_is["values"]["training"]["epochs"] == 8
+    assert "preset" not in as_it_is["values"]
+
+    given = ["training.epochs=3", "split.method=last", "training.patience=2", "split.seed=42"]
+    described = presets.described(presets.load("default", given))
+    # patience is 0 in the preset of this split, and the seed is as it was.
+    assert described["changes"] == {
+        "split.method": ("random", "last"),
+        "training.epochs": (8, 3),
+        "training.patience": (0, 2),
+    }
+    assert described["values"]["split"]["valid_fraction"] == 0.05
+    assert presets.described(Config())["changes"] == {}
