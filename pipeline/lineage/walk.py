@@ -106,7 +106,7 @@ class _Upstream:
             self.cached |= cached
             new = set(producers.values()) - self.executions.keys()
             self.executions |= self.reader.executions(new)
-            met = [e for e in self.reader.edges_of_executions(new) if e.kind != "resolved"]
+            met = self.reader.edges_of_executions(new)
             self.edges |= set(met)
             frontier = {edge.artifact for edge in met if edge.kind != "baseline"} - self.seen
 
