@@ -89,7 +89,7 @@ def show(
 
         lineage = store.downstream(artifact)
         models = resting_models(lineage)
-        found: dict[str, Any] = {"models": [dataclasses.asdict(model) for model in models]}
+        found: dict[str, Any] = {"models": [model.to_json() for model in models]}
         shown: Any = models_table(models) if models else "No model rests on it."
     else:
         from pipeline.lineage.tree import story_tree
@@ -101,7 +101,7 @@ def show(
     if as_dot:
         print(lineage_dot(lineage, paths.output))
     elif as_json:
-        print(json.dumps({**found, **lineage_json(lineage)}, default=str))
+        print(json.dumps({**found, **lineage_json(lineage)}))
     else:
         Console(highlight=False).print(shown)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from datetime import datetime
+from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -39,6 +40,11 @@ class RestingModel:
     made_at: datetime
     blessed: bool | None
     versions: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it by name."""
+        made_at = self.made_at.isoformat(timespec="milliseconds")
+        return {**dataclasses.asdict(self), "made_at": made_at}
 
 
 def resting_models(lineage: Lineage) -> list[RestingModel]:

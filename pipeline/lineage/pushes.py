@@ -28,7 +28,11 @@ def push_section(store: LineageStore, lineage: Lineage) -> dict[str, Any]:
     if target is None:
         return {}
     values = target.properties
-    section = {"outcome": values.get(OUTCOME), "pushed_at": _time(target)}
+    section = {
+        "artifact": target.id,
+        "outcome": values.get(OUTCOME),
+        "pushed_at": _time(target),
+    }
     if PUSHED_VERSION not in values:
         return section
     version = int(values[PUSHED_VERSION])

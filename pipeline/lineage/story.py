@@ -2,9 +2,10 @@
 
 `Story.sections` is ready for JSON. It has the sections that the lineage has something for, among
 
-- `push`: `version`, `current`, `pushed_at`, `outcome`, `path`, `sha256`, `before` and `after` (the
-  versions pushed before and after it), `republication_of`, `removed_at`, and `rollbacks` that had a
-  part in it, each with `version` (the new one), `rolled_back_to`, `rolled_back_from` and `at`
+- `push`: `artifact` (its id) and `outcome`; where it was pushed `version`, `current`, `pushed_at`,
+  `path`, `sha256`, `before` and `after` (the versions pushed before and after it),
+  `republication_of`, `removed_at`, and `rollbacks` that had a part in it, each with `version` (the
+  new one), `rolled_back_to`, `rolled_back_from` and `at`
 - `data`: `source`, `source_description`, `source_sha256`, `layout`, `span`, `rows` by split,
   `queries`, `candidates`, `split` (its method, seed and fractions)
 - `statistics` and `anomalies`: by node, the splits that were looked at; and what was found in each

@@ -13,13 +13,15 @@ from rich.filesize import decimal
 from rich.text import Text
 from rich.tree import Tree
 
-from components.provenance.files import bytes_on_disk
-from components.provenance.names import GIT_COMMIT, GIT_MODIFIED
+from components.provenance.files import bytes_on_disk, is_remote
+from components.provenance.names import FILES_BYTES, GIT_COMMIT, GIT_MODIFIED
+from components.pusher.pushed_model import OUTCOME_NOT_BLESSED
 from pipeline.lineage.graph import Artifact
 from pipeline.lineage.places import short_place
 from pipeline.lineage.story import Section, Story
 from pipeline.lineage.walk import MODEL
 from pipeline.metrics_table import Column, check_line, metrics_table, peer_columns
+from pipeline.version_records import PUSHED_MODEL
 
 _SHORT = 12
 _VERDICT = "Verdict"
@@ -78,13 +80,11 @@ class _StoryTree:
 
     def _title(self) -> str:
         push, target = self._section("push"), self._story.target
-        if "version" not in push:
-            outcome = {"not_blessed": ": not blessed, so not pushed"}.get(
-                push.get("outcome", ""), ""
-            )
-            return f"{target.type} #{target.id}{outcome}"
-        state = ", current" if push["current"] else ""
-        return f"Version {push['version']}{state}, pushed {_time(push['pushed_at'])}"
+        if target.type == PUSHED_MODEL and "version" in push:
+            state = ", current" if push["current"] else ""
+            return f"Version {push['version']}{state}, pushed {_time(push['pushed_at'])}"
+        refused = push.get("outcome") == OUTCOME_NOT_BLESSED
+        return f"{target.type} #{target.id}{': not blessed, so not pushed' if refused else ''}"
 
     def _topic(self, artifact: Artifact) -> str:
         model = self._story.model
@@ -108,8 +108,9 @@ class _StoryTree:
     def _headline(self, artifact: Artifact) -> Text:
         line = Text(f"#{artifact.id} {artifact.type}", style="cyan")
         size = bytes_on_disk(artifact.uri)
-        place = short_place(artifact.uri, self._output)
-        line.append(f"  {place}", style="default")
+        if is_remote(artifact.uri):
+            size = artifact.properties.get(FILES_BYTES, 0)
+        line.append(f"  {short_place(artifact.uri, self._output)}", style="default")
         line.append(f"  {'gone' if size is None else decimal(size)}", style="default")
         if artifact.id in self._lineage.baselines:
             line.append("  baseline: only compared with", style="dim")
@@ -132,7 +133,7 @@ class _StoryTree:
 
     def _tell_push(self, branch: Tree, artifact: Artifact) -> None:
         push = self._section("push")
-        if artifact.id != self._story.target.id or "version" not in push:
+        if artifact.id != push["artifact"] or "version" not in push:
             return
         size = bytes_on_disk(push["path"])
         where = "removed" if size is None else decimal(size)

@@ -129,6 +129,9 @@ def test_a_model_that_was_not_blessed(output: Output, lineage: Command) -> None:
     assert {output.ids["3.Evaluator.blessing"], pushed} <= set(artifacts(report))
     assert output.ids["2.Trainer.model"] in {a["id"] for a in report["artifacts"] if a["baseline"]}
     assert report["story"]["metrics"]["model"]["top_100_accuracy"] == 0.3
+    blessed = lineage(str(output.ids["2.Trainer.model"])).out
+    assert blessed.startswith(f"Model #{output.ids['2.Trainer.model']}\n")
+    assert f"served from serving/retrieval/{VERSIONS[1]}" in blessed
 
 
 def test_a_model_that_was_rolled_back_to(output: Output, lineage: Command) -> None:
