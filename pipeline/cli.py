@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from components.serving.indexes.errors import IndexUnavailableError
 from components.serving.interface import SERVED
 from pipeline import presets
 from pipeline.config import Config
@@ -296,7 +297,7 @@ def main(arguments: Sequence[str]) -> int:
         return int(end.code or 0)
     except UsageError as error:
         return _fail(str(error), _USAGE)
-    except OutputError as error:
+    except (OutputError, IndexUnavailableError) as error:
         return _fail(str(error), _FAILED)
     return 0
 

@@ -105,6 +105,30 @@ class GateSection(Section):
     slice_floors: tuple[SliceFloorSection, ...] = ()
 
 
+class IndexSection(Section):
+    """How candidates are found, see `components.serving.indexes.options.IndexOptions`.
+
+    Attributes:
+        max_latency_ratio: Longest that an approximate index may take for a list, as a multiple of
+            what ranking all candidates takes.
+    """
+
+    kind: Literal["auto", "brute_force", "ivf", "scann"] = "auto"
+    min_recall: float = Field(default=0.95, gt=0, lt=1)
+    max_latency_ratio: float = Field(default=1.0, gt=0)
+
+
+class ServingSection(Section):
+    """What is exported.
+
+    Attributes:
+        seen_table: Whether the model knows the train events of its queries. Without them it cannot
+            leave out what somebody has seen: callers send the events.
+    """
+
+    seen_table: bool = True
+
+
 class TuningSection(Section):
     """The search of `--tune`, see `components.tuner.search`."""
 
@@ -124,6 +148,8 @@ class Config(Section):
     split: SplitSection = Field(default_factory=SplitSection)
     training: Hyperparameters = Field(default_factory=Hyperparameters)
     tuning: TuningSection = Field(default_factory=TuningSection)
+    index: IndexSection = Field(default_factory=IndexSection)
+    serving: ServingSection = Field(default_factory=ServingSection)
     evaluation: EvaluationSection = Field(default_factory=EvaluationSection)
     gate: GateSection = Field(default_factory=GateSection)
 
@@ -135,6 +161,15 @@ class Config(Section):
                     f"gate.slice_floors names the slice {floor.slice!r}, which evaluation.slices "
                     "does not have"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _events_that_callers_can_send(self) -> Config:
+        if not self.serving.seen_table and self.training.query_id:
+            raise ValueError(
+                "serving.seen_table is false, so that callers send events, and training.query_id "
+                "is true, so that the model has to know who asks: set training.query_id=false"
+            )
         return self
 
     @field_validator("training", mode="before")

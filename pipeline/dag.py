@@ -26,6 +26,7 @@ from components.datasets.sources import ResolvedSource
 from components.index_validator.component import IndexValidator
 from components.pusher.component import ServingPusher
 from components.resolver.latest_other_blessed_model import LatestOtherBlessedModel
+from components.serving.indexes.options import IndexOptions
 from components.trainer.component import RetrievalTrainer
 from pipeline import presets
 from pipeline.code_version import source_fingerprint
@@ -69,6 +70,8 @@ def create_pipeline(
         transform_graph=data.transform_graph,
         hyperparameters=config.training,
         preset=config.preset,
+        index=IndexOptions(config.index.kind, config.index.min_recall),
+        seen_table=config.serving.seen_table,
         best_hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         code_version=source_fingerprint("components.trainer.component"),
     ).with_id("Trainer")
@@ -83,6 +86,8 @@ def create_pipeline(
     )
     index_validator = IndexValidator(
         model=trainer.outputs["model"],
+        min_recall=config.index.min_recall,
+        max_latency_ratio=config.index.max_latency_ratio,
         code_version=source_fingerprint("components.index_validator.component"),
     ).with_id("IndexValidator")
     pusher = ServingPusher(

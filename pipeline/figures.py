@@ -64,7 +64,11 @@ def _training(outputs: Outputs) -> str:
     model = outputs["model"].values
     accuracy = float(model["valid_unseen_top_100_accuracy"])
     epochs = _count(model["epochs"], "epoch")
-    return f"{epochs}; valid top-100 accuracy among unseen titles {accuracy:.4f}"
+    index = json.loads(model["index"])
+    return (
+        f"{epochs}; valid top-100 accuracy among unseen titles {accuracy:.4f}; index "
+        f"{index['kind']}: {index['reason']}"
+    )
 
 
 def _baseline(outputs: Outputs) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from components.datasets.errors import DataError
 from components.evaluator.errors import GateError
+from components.serving.indexes.errors import IndexUnavailableError
 from pipeline.config import Config
 from pipeline.exported_models import ExportedModels
 from pipeline.failure import IncompleteError, OutputError
@@ -172,7 +173,7 @@ class LocalRun:
 def _known_cause(error: BaseException | None) -> BaseException | None:
     """The error that explains itself, also where a library has wrapped it in another."""
     while error is not None:
-        if isinstance(error, DataError | OutputError | GateError):
+        if isinstance(error, DataError | OutputError | GateError | IndexUnavailableError):
             return error
         error = error.__cause__ or error.__context__
     return None

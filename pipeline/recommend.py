@@ -139,9 +139,9 @@ class _PushedModel:
             )
         self.version = versions[-1]
         folder = find_model(str(self.version), paths)
-        import tensorflow as tf
+        from components.serving.loading import load
 
-        self._model = tf.saved_model.load(str(folder))
+        self._model = load(str(folder))
 
     def ask(
         self, name: str, inputs: Mapping[str, Any], outputs: Sequence[str]

@@ -21,10 +21,12 @@ from components.evaluator.catalogue import Catalogue
 from components.evaluator.extractors import read_columns, slice_extractors
 from components.evaluator.index_check import check_index
 from components.evaluator.results import ModelMetrics, read_results
+from components.evaluator.served_lists import ServedModel
 from components.evaluator.slices import RowSlicer
 from components.example_gen.splits import SplitSpec
 from components.examples.artifacts import SPLIT
 from components.serving import interface
+from components.serving.loading import load
 
 EVAL_SPLIT = "eval"
 
@@ -72,9 +74,9 @@ def evaluate(
         ],
         metrics_specs=metrics.metrics_specs(names, names[0] if baseline else None),
     )
-    shared_models = [
-        _shared_model(name, _saved_model_path(artifact.uri)) for name, artifact in models.items()
-    ]
+    folders = {name: _saved_model_path(artifact.uri) for name, artifact in models.items()}
+    shared_models = [_shared_model(name, folder) for name, folder in folders.items()]
+    served_models = {name: ServedModel.read(folder) for name, folder in folders.items()}
     catalogue = Catalogue.read(examples.uri, candidates.uri, definition)
     spec = SplitSpec.from_json(examples.get_string_custom_property(SPLIT))
     rolling = spec.history == "rolling"
@@ -95,7 +97,13 @@ def evaluate(
                     eval_config=eval_config,
                     eval_shared_model=shared_models,
                     extractors=slice_extractors(
-                        eval_config, shared_models, slicer, rolling, catalogue, definition
+                        eval_config,
+                        shared_models,
+                        slicer,
+                        rolling,
+                        served_models,
+                        catalogue,
+                        definition,
                     ),
                     writers=_writers(eval_config, shared_models, output_uri),
                 )
@@ -152,4 +160,4 @@ def _shared_model(name: str, path: str) -> tfma.EvalSharedModel:
 @functools.cache
 def _load(path: str) -> Any:
     """Loads a model once per process; TFMA's own loader forgets it between two stages."""
-    return tf.saved_model.load(path)
+    return load(path)

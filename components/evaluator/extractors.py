@@ -18,6 +18,7 @@ from components.evaluator.catalogue import Catalogue
 from components.evaluator.metrics import LIST_STATISTICS, ROW_STATISTICS
 from components.evaluator.rank_statistics import (
     GAIN,
+    INDEX_RECALL,
     POPULARITY_RANK,
     ROWS_IN_TRAIN,
     ROWS_SERVED_DIFFERENTLY,
@@ -27,7 +28,7 @@ from components.evaluator.rank_statistics import (
     RankStatistics,
     rank_values,
 )
-from components.evaluator.served_lists import ServedLists
+from components.evaluator.served_lists import ServedLists, ServedModel
 from components.evaluator.slices import OVERALL, RowSlicer, SliceKey
 from components.examples import parquet
 from components.examples.columns import HISTORY, HISTORY_TIMES, SEEN_CANDIDATES
@@ -52,6 +53,7 @@ def slice_extractors(
     models: list[tfma.EvalSharedModel],
     slicer: RowSlicer,
     rolling: bool,
+    served_models: dict[str, ServedModel],
     catalogue: Catalogue,
     definition: DatasetDefinition,
 ) -> list[tfma.extractors.Extractor]:
@@ -62,6 +64,7 @@ def slice_extractors(
         models: TFMA's shared models.
         slicer: Assigns rows to slices.
         rolling: Whether histories are rolling.
+        served_models: How each model has to be asked, by name.
         catalogue: The catalogue.
         definition: The dataset's definition.
     """
@@ -70,7 +73,9 @@ def slice_extractors(
         for spec, model in zip(eval_config.model_specs, models, strict=True)
     }
     baselines = [spec.name for spec in eval_config.model_specs if spec.is_baseline]
-    summarize = SummarizeBatch(loaders, baselines, slicer, rolling, catalogue, definition)
+    summarize = SummarizeBatch(
+        loaders, baselines, slicer, rolling, served_models, catalogue, definition
+    )
     return [
         tfma.extractors.Extractor(
             stage_name="SerializeExamples",
@@ -105,6 +110,7 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
         baselines: Names of the baseline, over which all others gain; at most one.
         slicer: Assigns rows to slices.
         rolling: Whether histories are rolling.
+        served_models: How each model has to be asked, by name.
         catalogue: The catalogue.
         definition: The dataset's definition.
     """
@@ -115,6 +121,7 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
         baselines: list[str],
         slicer: RowSlicer,
         rolling: bool,
+        served_models: dict[str, ServedModel],
         catalogue: Catalogue,
         definition: DatasetDefinition,
     ) -> None:
@@ -123,6 +130,7 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
         self._baselines = baselines
         self._slicer = slicer
         self._rolling = rolling
+        self._served_models = served_models
         self._catalogue = catalogue
         self._definition = definition
         self._popularity_ranks = catalogue.popularity_ranks()
@@ -140,7 +148,7 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
         row_values, counted, overall = {}, {}, {}
         for name in self._names:
             row_values[name], counted[name], overall[name] = self._rows(
-                self._loaded_models[name], predictions[name], batch, numbers
+                name, predictions[name], batch, numbers
             )
         for baseline in self._baselines:
             for name in set(self._names) - {baseline}:
@@ -168,26 +176,39 @@ class SummarizeBatch(model_util.DoFnWithModels):  # type: ignore[misc]
             )
 
     def _rows(
-        self, model: Any, outputs: dict[str, np.ndarray], batch: pa.RecordBatch, numbers: np.ndarray
+        self, name: str, outputs: dict[str, np.ndarray], batch: pa.RecordBatch, numbers: np.ndarray
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], ListStatistics]:
         """Row metrics, counted rows and list statistics of one model."""
         # Which rows are one request is the model's own word; the comparison holds it to that.
         _, first, request = np.unique(
             outputs[interface.REQUEST], return_index=True, return_inverse=True
         )
-        served = ServedLists.ask(
-            model, batch.take(pa.array(first)), self._rolling, self._catalogue, self._definition
-        )
+        model = self._served_models[name]
+
+        def ask(exact: bool) -> ServedLists:
+            return ServedLists.ask(
+                self._loaded_models[name],
+                batch.take(pa.array(first)),
+                self._rolling or not model.knows_events,
+                exact,
+                self._catalogue,
+                self._definition,
+            )
+
+        served = exact = ask(exact=True)
+        if not model.is_exact:
+            served = ask(exact=False)
         usable = outputs[interface.USABLE].astype(bool)
         rank, unseen_rank = outputs[interface.RANK], outputs[interface.UNSEEN_RANK]
         norm = outputs[interface.QUERY_NORM]
         norm_is_usable = np.isfinite(norm) & (norm > 0)
         row_values = rank_values(rank, unseen_rank, outputs[interface.RETURNING_RANK])
+        row_values[INDEX_RECALL] = served.recall(exact)[request]
         row_values[POPULARITY_RANK] = self._mean_popularity_rank(served)[request]
         counted = {
             UNUSABLE_ROWS: ~(usable & norm_is_usable),
             ROWS_IN_TRAIN: outputs[interface.IN_TRAIN].astype(bool),
-            ROWS_SERVED_DIFFERENTLY: usable & served.differ(request, numbers, unseen_rank),
+            ROWS_SERVED_DIFFERENTLY: usable & exact.differ(request, numbers, unseen_rank),
         }
         lists = ListStatistics.of_rows(served.numbers, outputs[interface.TOP], len(self._catalogue))
         return row_values, counted, lists

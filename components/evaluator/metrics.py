@@ -13,6 +13,7 @@ from tensorflow_model_analysis.metrics import metric_types
 from components.evaluator.rank_statistics import (
     COUNTS,
     GAIN,
+    INDEX_RECALL,
     POPULARITY_RANK,
     RANK_METRICS,
     ListStatistics,
@@ -26,7 +27,7 @@ LIST_STATISTICS = "list_statistics"
 EXAMPLE_COUNT = "example_count"
 COVERAGE = "coverage_at_100"
 REPEATED = "repeated_top_10_share"
-MEANS = (*RANK_METRICS, POPULARITY_RANK, GAIN)
+MEANS = (*RANK_METRICS, INDEX_RECALL, POPULARITY_RANK, GAIN)
 
 Statistics = RankStatistics | ListStatistics
 
@@ -65,7 +66,7 @@ def metrics_specs(model_names: Sequence[str], candidate: str | None) -> list[tfm
         model_names: The models of the evaluation.
         candidate: The one whose gain over a baseline is measured, if any is.
     """
-    configs = [_config(RowMean, name) for name in (*RANK_METRICS, POPULARITY_RANK)]
+    configs = [_config(RowMean, name) for name in (*RANK_METRICS, INDEX_RECALL, POPULARITY_RANK)]
     configs += [_config(RowCount, name) for name in (EXAMPLE_COUNT, *COUNTS)]
     configs += [_config(ListShare, name) for name in (COVERAGE, REPEATED)]
     specs = [tfma.MetricsSpec(metrics=configs, model_names=list(model_names))]

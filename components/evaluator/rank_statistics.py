@@ -20,6 +20,7 @@ NDCG_AT = (10, 100)
 
 UNSEEN_TOP_100 = "unseen_top_100_accuracy"
 RETURNING_TOP_100 = "returning_top_100_accuracy"
+INDEX_RECALL = "index_recall_at_100"
 POPULARITY_RANK = "popularity_rank_at_100"
 GAIN = "unseen_top_100_accuracy_gain"
 UNUSABLE_ROWS = "unusable_rows"

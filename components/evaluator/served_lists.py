@@ -14,6 +14,8 @@ from components.examples import parquet
 from components.examples.columns import HISTORY, HISTORY_TIMES, SEEN_CANDIDATES
 from components.serving import interface
 from components.serving.asking import ask
+from components.serving.indexes.options import BRUTE_FORCE
+from components.serving.manifest import Manifest
 from components.serving.ranking import MISS
 
 # Two graphs may round one product differently: scores as close as this may stand in any order.
@@ -21,6 +23,31 @@ RELATIVE_TOLERANCE = 1e-4
 # Serving holds the scores of its whole batch: 64 MB.
 _MOST_SCORES = 1 << 24
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclasses.dataclass(frozen=True)
+class ServedModel:
+    """How a model has to be asked, by its own manifest.
+
+    Attributes:
+        is_exact: Whether it ranks all candidates for every list.
+        knows_events: Whether it knows the train events of its queries.
+    """
+
+    is_exact: bool = True
+    knows_events: bool = True
+
+    @classmethod
+    def read(cls, folder: str) -> ServedModel:
+        """Of a SavedModel; a peer, which has no manifest, ranks all and knows the events.
+
+        Raises:
+            ManifestError: There is a manifest that cannot be read.
+        """
+        if not Manifest.exists(folder):
+            return cls()
+        manifest = Manifest.read(folder)
+        return cls(manifest.index["kind"] == BRUTE_FORCE, manifest.seen_table)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,33 +68,36 @@ class ServedLists:
         cls,
         model: Any,
         requests: pa.RecordBatch,
-        rolling: bool,
+        by_events: bool,
+        exact: bool,
         catalogue: Catalogue,
         definition: DatasetDefinition,
     ) -> ServedLists:
         """Asks a loaded SavedModel for the lists of requests.
 
-        As a server would be asked: by who asks and when; or, where histories are rolling, by the
-        events themselves, because the model cannot know those after its training.
+        As a server would be asked: by who asks and when; or by the events themselves, where the
+        model cannot know them: those after its training, or any.
 
         Args:
             model: The SavedModel.
             requests: Eval rows [D].
-            rolling: Whether histories are rolling.
+            by_events: Whether to ask by events.
+            exact: Whether to have all candidates ranked, which an approximate index may not do.
             catalogue: The catalogue, to recognise candidates by.
             definition: The dataset's definition.
         """
-        name = interface.HISTORY_SIGNATURE if rolling else interface.RECOMMEND_SIGNATURE
+        name = interface.HISTORY_SIGNATURE if by_events else interface.RECOMMEND_SIGNATURE
         signature = model.signatures[name]
         numbers, scores = [], []
         at_once = max(1, _MOST_SCORES // len(catalogue))
         for start in range(0, len(requests), at_once):
             part = requests.slice(start, at_once)
             inputs = {
+                interface.EXACT: [exact],
                 interface.REQUEST_TIME: parquet.column(part, definition.event_time)
                 .flatten()
                 .to_numpy(),
-                **(_events(part, catalogue, definition) if rolling else _query(part, definition)),
+                **(_events(part, catalogue, definition) if by_events else _query(part, definition)),
             }
             for feature in signature.structured_input_signature[1].keys() - inputs.keys():
                 if feature not in interface.DEFAULTS:
@@ -83,6 +113,18 @@ class ServedLists:
             lowest = np.finfo(np.float32).min
             scores.append(np.pad(answer[interface.SCORE], left, constant_values=lowest))
         return cls(np.concatenate(numbers), np.concatenate(scores))
+
+    def recall(self, exact: ServedLists) -> np.ndarray:
+        """Share of each exact list that is served [D], float64; 1 of an empty one.
+
+        Args:
+            exact: The exact lists of the same requests.
+        """
+        is_wanted = exact.numbers >= 0
+        is_served = (exact.numbers[:, :, None] == self.numbers[:, None, :]).any(axis=2)
+        wanted = is_wanted.sum(axis=1)
+        served = (is_wanted & is_served).sum(axis=1)
+        return np.where(wanted > 0, served / np.maximum(wanted, 1), 1.0)
 
     def differ(
         self, request: np.ndarray, number: np.ndarray, unseen_rank: np.ndarray

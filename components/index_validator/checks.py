@@ -1,7 +1,7 @@
 """The checks of the IndexValidator, in the order in which they run.
 
-`python -m components.index_validator.checks FOLDER` runs them on a SavedModel, in a process that
-loads nothing but TensorFlow, and prints the results as one line of JSON.
+`python -m components.index_validator.checks FOLDER BOUNDS` runs them on a SavedModel, in a process
+that loads nothing but TensorFlow, and prints the results as one line of JSON.
 """
 
 from __future__ import annotations
@@ -10,25 +10,28 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from components.index_validator import index_checks
+from components.index_validator.loaded_model import (
+    UNKNOWN_QUERY,
+    Bounds,
+    CheckFailedError,
+    LoadedModel,
+)
 from components.serving import golden, interface
-from components.serving.asking import ask
-from components.serving.manifest import Manifest, ManifestError, checksums, signatures_of
+from components.serving.indexes.errors import IndexUnavailableError
+from components.serving.indexes.options import SCANN
+from components.serving.manifest import ManifestError, checksums, signatures_of
 
 # With one of them in the process, a model could be loadable here and nowhere else.
 _NOT_LOADED = ("tensorflow_transform", "tensorflow_recommenders", "tfx")
+_UNLOADABLE = (ManifestError, IndexUnavailableError, OSError, ValueError, tf.errors.OpError)
 _TOLERANCE = 1e-5
 _AT_ONCE = 256
-_UNKNOWN = "a query that nobody knows"
 _NOT_TEXT = b"\xff\xfe\x00query"
-
-
-class CheckFailedError(Exception):
-    """A model cannot be served; the message says why, as the end of a sentence."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,47 +47,6 @@ class Check:
     check: str
     passed: bool
     sentence: str
-
-
-class LoadedModel:
-    """A SavedModel as a server has it.
-
-    Args:
-        folder: The SavedModel.
-    """
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-        self.model = tf.saved_model.load(folder)
-        self.manifest = Manifest.read(folder)
-
-    def ask(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
-        """Outputs of a signature for inputs by name."""
-        return ask(self.model.signatures[signature], inputs)
-
-    def serve(self, *queries: str | bytes) -> dict[str, np.ndarray]:
-        """What the default signature gives queries."""
-        return self.ask(interface.SERVING_SIGNATURE, **{self.manifest.query_id: list(queries)})
-
-    def recommend(self, *queries: str | bytes, k: int) -> dict[str, np.ndarray]:
-        """The `k` best candidates for queries."""
-        asked = {self.manifest.query_id: list(queries), interface.K: [k]}
-        return self.ask(interface.RECOMMEND_SIGNATURE, **asked)
-
-    def assert_lists(self, answer: dict[str, np.ndarray], rows: int, length: int) -> None:
-        """Raises `CheckFailedError` unless there are lists of distinct candidates, best first."""
-        ids, scores = answer[self.manifest.candidate_id], answer[interface.SCORE]
-        counts = answer[interface.COUNT].tolist()
-        if counts != [length] * rows:
-            raise CheckFailedError(f"there are {counts[:3]} candidates, not {length} for each")
-        for row in range(rows):
-            listed = ids[row, :length].tolist()
-            if len(set(listed)) < length or b"" in listed:
-                raise CheckFailedError("a list has empty or repeated candidates")
-            if not np.isfinite(scores[row, :length]).all():
-                raise CheckFailedError("a score is not a finite number")
-            if np.any(np.diff(scores[row, :length]) > 0):
-                raise CheckFailedError("a list is not in order of its scores")
 
 
 def _signatures(model: LoadedModel) -> str:
@@ -140,14 +102,14 @@ def _usual(model: LoadedModel) -> int:
 
 
 def _unknown_query(model: LoadedModel) -> str:
-    model.assert_lists(model.serve(_UNKNOWN), 1, _usual(model))
+    model.assert_lists(model.serve(UNKNOWN_QUERY), 1, _usual(model))
     return "an unknown query gets a whole list"
 
 
 def _empty_history(model: LoadedModel) -> str:
     answer = model.ask(interface.HISTORY_SIGNATURE, **{interface.EVENTS: np.zeros([1, 0], object)})
     model.assert_lists(answer, 1, _usual(model))
-    unknown = model.serve(_UNKNOWN)[model.manifest.candidate_id]
+    unknown = model.serve(UNKNOWN_QUERY)[model.manifest.candidate_id]
     if not np.array_equal(answer[model.manifest.candidate_id], unknown):
         raise CheckFailedError("it is not the list of an unknown query")
     return "an empty history gets the list of an unknown query"
@@ -155,9 +117,9 @@ def _empty_history(model: LoadedModel) -> str:
 
 def _smallest_and_largest_k(model: LoadedModel) -> str:
     size = model.manifest.catalogue_size
-    whole = model.recommend(_UNKNOWN, k=size)
+    whole = model.recommend(UNKNOWN_QUERY, k=size)
     model.assert_lists(whole, 1, size)
-    one = model.recommend(_UNKNOWN, k=1)
+    one = model.recommend(UNKNOWN_QUERY, k=1)
     model.assert_lists(one, 1, 1)
     name = model.manifest.candidate_id
     if one[name][0, 0] != whole[name][0, 0]:
@@ -166,11 +128,7 @@ def _smallest_and_largest_k(model: LoadedModel) -> str:
 
 
 def _many_at_once(model: LoadedModel) -> str:
-    known = [
-        query
-        for asked in golden.read(model.folder)
-        for query in asked.inputs.get(model.manifest.query_id, [])
-    ] or [_UNKNOWN]
+    known = model.golden_ids()
     queries = [known[place % len(known)] for place in range(_AT_ONCE)]
     together = model.serve(*queries)
     name = model.manifest.candidate_id
@@ -196,21 +154,24 @@ CHECKS: dict[str, Callable[[LoadedModel], str]] = {
     "smallest_and_largest_k": _smallest_and_largest_k,
     "many_at_once": _many_at_once,
     "ids_that_are_no_text": _ids_that_are_no_text,
+    "index_recall": index_checks.check_recall,
+    "index_latency": index_checks.check_latency,
 }
 LOADS = "loads"
 
 
-def run(folder: str) -> list[Check]:
+def run(folder: str, bounds: Bounds) -> list[Check]:
     """Runs all checks on a SavedModel; the others are left out where it cannot be loaded."""
     try:
-        model = LoadedModel(folder)
-    except (ManifestError, OSError, ValueError, tf.errors.OpError) as error:
+        model = LoadedModel(folder, bounds)
+    except _UNLOADABLE as error:
         return [_failed(LOADS, error)]
     foreign = sorted(set(_NOT_LOADED) & sys.modules.keys())
     if foreign:
         needed = ", ".join(foreign)
         return [Check(LOADS, False, f"loading it needed {needed}, not TensorFlow alone")]
-    results = [Check(LOADS, True, "it loads with TensorFlow alone")]
+    needed = "TensorFlow and ScaNN's operations" if model.kind == SCANN else "TensorFlow alone"
+    results = [Check(LOADS, True, f"it loads with {needed}")]
     for name, check in CHECKS.items():
         try:
             results.append(Check(name, True, check(model)))
@@ -225,4 +186,5 @@ def _failed(name: str, error: Exception) -> Check:
 
 
 if __name__ == "__main__":
-    print(json.dumps([dataclasses.asdict(check) for check in run(sys.argv[1])]))
+    results = run(sys.argv[1], Bounds(**json.loads(sys.argv[2])))
+    print(json.dumps([dataclasses.asdict(check) for check in results]))

@@ -12,7 +12,11 @@ from components.index_validator import executor
 class IndexValidatorSpec(types.ComponentSpec):
     """Inputs, outputs and parameters of `IndexValidator`."""
 
-    PARAMETERS = {"code_version": component_spec.ExecutionParameter(type=str)}
+    PARAMETERS = {
+        "min_recall": component_spec.ExecutionParameter(type=float),
+        "max_latency_ratio": component_spec.ExecutionParameter(type=float),
+        "code_version": component_spec.ExecutionParameter(type=str),
+    }
     INPUTS = {
         standard_component_specs.MODEL_KEY: component_spec.ChannelParameter(
             type=standard_artifacts.Model
@@ -32,16 +36,27 @@ class IndexValidator(base_component.BaseComponent):
 
     Args:
         model: The model.
+        min_recall: Least share of the exact lists that lists of an approximate index have.
+        max_latency_ratio: Longest that such a list may take, as a multiple of an exact one.
         code_version: Fingerprint of the code behind this component, part of its cache key.
     """
 
     SPEC_CLASS = IndexValidatorSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(self, *, model: types.BaseChannel, code_version: str) -> None:
+    def __init__(
+        self,
+        *,
+        model: types.BaseChannel,
+        min_recall: float,
+        max_latency_ratio: float,
+        code_version: str,
+    ) -> None:
         super().__init__(
             spec=IndexValidatorSpec(
                 model=model,
+                min_recall=min_recall,
+                max_latency_ratio=max_latency_ratio,
                 code_version=code_version,
                 infra_blessing=types.Channel(type=standard_artifacts.InfraBlessing),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
 from components.index_validator.checks import LOADS
+from components.index_validator.loaded_model import Bounds
 from components.provenance.recording import recorded
 
 REASONS = "reasons"
@@ -41,21 +43,23 @@ class Executor(base_executor.BaseExecutor):
         blessing = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.INFRA_BLESSING_KEY]
         )
-        reasons = check_in_fresh_process(path_utils.serving_model_dir(model.uri))
+        bounds = Bounds(exec_properties["min_recall"], exec_properties["max_latency_ratio"])
+        reasons = check_in_fresh_process(path_utils.serving_model_dir(model.uri), bounds)
         passed = all(reason["passed"] for reason in reasons)
         io_utils.write_string_file(os.path.join(blessing.uri, _FILES[passed]), "")
         blessing.set_int_custom_property(_BLESSED_PROPERTY, int(passed))
         blessing.set_string_custom_property(REASONS, json.dumps(reasons))
 
 
-def check_in_fresh_process(folder: str) -> list[dict[str, Any]]:
+def check_in_fresh_process(folder: str, bounds: Bounds) -> list[dict[str, Any]]:
     """Results of the checks of a SavedModel: name, whether passed, and a sentence, of each.
 
     Args:
         folder: The SavedModel.
+        bounds: What its index is held to.
     """
     result = subprocess.run(
-        [sys.executable, "-m", _CHECKS, folder],
+        [sys.executable, "-m", _CHECKS, folder, json.dumps(dataclasses.asdict(bounds))],
         cwd=_ROOT,
         capture_output=True,
         text=True,

@@ -10,6 +10,7 @@ from tfx.types import artifact_utils, standard_component_specs
 
 from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY, SESSION_KNN
 from components.provenance.recording import recorded
+from components.serving.indexes.index import BruteForce
 from components.serving.query_events import QueryEvents
 from components.serving.scorers import Scorer
 from components.serving.train_data import TrainData
@@ -30,7 +31,8 @@ class Executor(base_executor.BaseExecutor):
         data = TrainData.read(input_dict, with_history=False)
         counts = np.bincount(data.train_split.candidate, minlength=len(data.candidates))
         model = artifact_utils.get_single_instance(output_dict[standard_component_specs.MODEL_KEY])
-        data.save_model(train(exec_properties["peer"], data.events, counts), model)
+        scorer = train(exec_properties["peer"], data.events, counts)
+        data.save_model(BruteForce(scorer, len(data.candidates)), model)
 
 
 def train(peer: str, events: QueryEvents, counts: np.ndarray) -> Scorer:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
+
+from components.transform.preprocessing import QUERY
 
 # How long before a request the events of a visitor are that comes back, or whose times are not
 # known: no sitting is left of them, only taste. Seconds.
@@ -28,6 +31,12 @@ class QueryContext(NamedTuple):
     ages: tf.RaggedTensor
     seen: tf.RaggedTensor
     features: dict[str, tf.Tensor]
+
+
+def query_features(transformed: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Those of the transformed features that a query tower may read."""
+    prefix = f"{QUERY}_"
+    return {name: value for name, value in transformed.items() if name.startswith(prefix)}
 
 
 def of_returning_visitors(context: QueryContext) -> QueryContext:
@@ -69,5 +78,18 @@ def keep(lists: tf.RaggedTensor, kept: tf.Tensor) -> tf.RaggedTensor:
 
 def most_recent(lists: tf.RaggedTensor, length: int) -> tf.RaggedTensor:
     """The last `length` values of each row [B, at most length]."""
-    left_after = tf.gather(lists.row_limits(), row_numbers(lists))
-    return keep(lists, left_after - tf.range(tf.size(lists.values, tf.int64)) <= length)
+    return part(
+        lists, tf.maximum(lists.row_starts(), lists.row_limits() - length), lists.row_limits()
+    )
+
+
+def part(lists: tf.RaggedTensor, starts: tf.Tensor, limits: tf.Tensor) -> tf.RaggedTensor:
+    """A stretch of each row [B, any].
+
+    Args:
+        lists: Any lists [B, any].
+        starts: Where each stretch begins among all values [B], int64.
+        limits: Where it ends [B], int64.
+    """
+    places = tf.ragged.range(starts, limits, row_splits_dtype=tf.int64)
+    return places.with_values(tf.gather(lists.values, places.values))

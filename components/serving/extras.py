@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,12 +14,15 @@ import tensorflow_transform as tft
 from components.serving import golden, warm_up
 from components.serving.asking import input_types
 from components.serving.golden import GoldenQuery
+from components.serving.indexes.options import BRUTE_FORCE
 from components.serving.interface import INTERFACE_VERSION, MODEL_NAME, SERVING_SIGNATURE
 from components.serving.manifest import EXTRAS, Manifest, checksums
 from components.serving.train_data import TrainData
 from components.transform import preprocessing
 
 _KNOWN_QUERIES = 4
+# An approximate index is measured by them.
+_KNOWN_QUERIES_OF_RECALL = 100
 _TITLES = 3
 _PACKAGES = ("tensorflow", "tensorflow-recommenders", "tensorflow-transform", "tfx", "tf-keras")
 
@@ -28,6 +32,8 @@ def write(
     signatures: Mapping[str, tf.types.experimental.PolymorphicFunction],
     data: TrainData,
     metrics: Mapping[str, float],
+    index: Mapping[str, Any],
+    seen_table: bool,
     preset: str,
 ) -> None:
     """Writes all of it.
@@ -37,12 +43,15 @@ def write(
         signatures: The functions that it has, by signature name.
         data: What it was trained on.
         metrics: What it reached on the valid split.
+        index: What its index is.
+        seen_table: Whether it knows the events of its queries.
         preset: Preset of the run.
     """
     tf.io.gfile.makedirs(f"{folder}/{EXTRAS}")
     definition = data.definition
     popular = np.argsort(-np.bincount(data.train_split.candidate), kind="stable")[:_TITLES]
-    queries = [*_known_queries(data.transform_graph), "a query that nobody knows"]
+    wanted = _KNOWN_QUERIES if index["kind"] == BRUTE_FORCE else _KNOWN_QUERIES_OF_RECALL
+    queries = [*_known_queries(data.transform_graph, wanted), "a query that nobody knows"]
     answered = golden.answered(
         signatures,
         definition.query_id,
@@ -63,6 +72,8 @@ def write(
         candidate_title=definition.candidate_title,
         trained_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         metrics=dict(metrics),
+        index=dict(index),
+        seen_table=seen_table,
         preset=preset,
         versions={package: metadata.version(package) for package in _PACKAGES},
         signatures={
@@ -76,17 +87,15 @@ def write(
     ).write(folder)
 
 
-def _known_queries(transform_graph: str) -> list[str]:
-    """Some raw ids of the query vocabulary that are text."""
+def _known_queries(transform_graph: str, wanted: int) -> list[str]:
+    """Some raw ids of the query vocabulary that are text, active and less active ones."""
     vocabulary = tft.TFTransformOutput(transform_graph).vocabulary_by_name(
         preprocessing.QUERY_VOCABULARY
     )
     found = []
-    for query in vocabulary:
+    for query in vocabulary[:: max(1, len(vocabulary) // wanted)]:
         try:
             found.append(query.decode())
         except UnicodeDecodeError:
             continue  # JSON has no such text
-        if len(found) == _KNOWN_QUERIES:
-            break
-    return found
+    return found[:wanted]

@@ -27,6 +27,7 @@ K = "k"
 USUAL_K = 0
 EXCLUDE = "exclude"
 EXCLUDE_SEEN = "exclude_seen"
+EXACT = "exact"
 # Input of the signature for similar candidates, which takes K as well, and of that which explains.
 ITEM = "item"
 ITEMS = "items"
@@ -38,6 +39,7 @@ DEFAULTS: dict[str, Any] = {
     K: [USUAL_K],
     EXCLUDE: [[""]],
     EXCLUDE_SEEN: [True],
+    EXACT: [False],
 }
 # Outputs of the signatures that recommend.
 SCORE = "score"

@@ -10,6 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from components.serving.indexes.options import BRUTE_FORCE
+
 # To be raised when a field changes its meaning.
 SCHEMA_VERSION = 1
 # Where a SavedModel may hold what TensorFlow itself does not read.
@@ -37,6 +39,9 @@ class Manifest:
         versions: Versions of the packages that made it, by name.
         signatures: Names of the inputs and outputs of each signature.
         files: SHA-256, hexadecimal, of each file but the manifest itself, by relative path.
+        index: What finds the candidates, see `indexes.choice.Choice.described`; and the kind and
+            the recall that were asked for. A manifest without it is of a model that ranks all.
+        seen_table: Whether it knows the train events of its queries.
         schema_version: `SCHEMA_VERSION` when it was written.
     """
 
@@ -51,12 +56,19 @@ class Manifest:
     versions: dict[str, str]
     signatures: dict[str, dict[str, list[str]]]
     files: dict[str, str]
+    index: dict[str, Any] = dataclasses.field(default_factory=lambda: {"kind": BRUTE_FORCE})
+    seen_table: bool = True
     schema_version: int = SCHEMA_VERSION
 
     def write(self, folder: str) -> None:
         """Writes it into the folder of its SavedModel."""
         with tf.io.gfile.GFile(os.path.join(folder, _FILE), "w") as stream:
             stream.write(json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True))
+
+    @staticmethod
+    def exists(folder: str) -> bool:
+        """Whether a SavedModel has a manifest."""
+        return bool(tf.io.gfile.exists(os.path.join(folder, _FILE)))
 
     @classmethod
     def read(cls, folder: str) -> Manifest:
@@ -66,7 +78,7 @@ class Manifest:
             ManifestError: There is none, or it is of another schema version.
         """
         path = os.path.join(folder, _FILE)
-        if not tf.io.gfile.exists(path):
+        if not cls.exists(folder):
             raise ManifestError(f"{path} does not exist")
         with tf.io.gfile.GFile(path) as stream:
             text = stream.read()

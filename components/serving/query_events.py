@@ -37,6 +37,16 @@ class QueryEvents:
         splits = np.searchsorted(train_split.query[order], np.arange(queries + 1))
         return cls(train_split.candidate[order], train_split.time[order], splits)
 
+    @classmethod
+    def nothing(cls, queries: int) -> QueryEvents:
+        """No events of any query.
+
+        Args:
+            queries: Size of the query vocabulary.
+        """
+        none = np.zeros(0, np.int64)
+        return cls(none, none, np.zeros(queries + 1, np.int64))
+
     @property
     def queries(self) -> int:
         """Size of the query vocabulary."""

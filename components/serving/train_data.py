@@ -14,8 +14,8 @@ from components.datasets.definition import DatasetDefinition
 from components.example_gen.splits import SplitSpec
 from components.examples.artifacts import CANDIDATES, CANDIDATES_SPLIT, INTERFACE, SPLIT
 from components.serving import export, interface
+from components.serving.indexes.index import Index
 from components.serving.query_events import QueryEvents
-from components.serving.scorers import Scorer
 from components.transform import preprocessing, reading
 
 
@@ -66,17 +66,22 @@ class TrainData:
         return cls(examples, graph, definition, candidates, train_split, events)
 
     def save_model(
-        self, scorer: Scorer, model: Any
+        self, index: Index, model: Any, seen_table: bool = True
     ) -> dict[str, tf.types.experimental.PolymorphicFunction]:
-        """Writes the SavedModel of a scorer, and marks the Model artifact with its kind.
+        """Writes the SavedModel of an index, and marks the Model artifact with its kind.
+
+        Args:
+            index: The index.
+            model: The Model artifact.
+            seen_table: Whether the model knows the events of its queries.
 
         Returns:
             The functions that were saved, by signature name.
         """
         signatures = export.save(
-            scorer,
+            index,
             self.candidates,
-            self.events,
+            self.events if seen_table else QueryEvents.nothing(self.events.queries),
             SplitSpec.from_json(self.examples.get_string_custom_property(SPLIT)).history_length,
             self.transform_graph,
             self.definition,

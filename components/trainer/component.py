@@ -7,6 +7,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
 from components.examples.artifacts import CANDIDATES
+from components.serving.indexes.options import IndexOptions
 from components.trainer import executor
 from components.trainer.hyperparameters import Hyperparameters
 
@@ -17,6 +18,8 @@ class RetrievalTrainerSpec(types.ComponentSpec):
     PARAMETERS = {
         "hyperparameters": component_spec.ExecutionParameter(type=str),
         "preset": component_spec.ExecutionParameter(type=str),
+        "index": component_spec.ExecutionParameter(type=str),
+        "seen_table": component_spec.ExecutionParameter(type=int),
         "code_version": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -50,6 +53,8 @@ class RetrievalTrainer(base_component.BaseComponent):
         transform_graph: The transform graph.
         hyperparameters: Of model and training.
         preset: Name of the preset that they come from, for the manifest of the model.
+        index: What the index of the model has to be.
+        seen_table: Whether the model is to know the events of its queries.
         best_hyperparameters: Values that a Tuner found, which replace those of `hyperparameters`.
         code_version: Fingerprint of the code behind this component, part of its cache key.
     """
@@ -65,6 +70,8 @@ class RetrievalTrainer(base_component.BaseComponent):
         transform_graph: types.BaseChannel,
         hyperparameters: Hyperparameters,
         preset: str,
+        index: IndexOptions,
+        seen_table: bool,
         best_hyperparameters: types.BaseChannel | None,
         code_version: str,
     ) -> None:
@@ -75,6 +82,8 @@ class RetrievalTrainer(base_component.BaseComponent):
                 transform_graph=transform_graph,
                 hyperparameters=hyperparameters.to_json(),
                 preset=preset,
+                index=index.to_json(),
+                seen_table=int(seen_table),
                 best_hyperparameters=best_hyperparameters,
                 code_version=code_version,
                 model=types.Channel(type=standard_artifacts.Model),

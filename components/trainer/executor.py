@@ -15,6 +15,9 @@ from tfx.utils import io_utils, path_utils
 from components.provenance.names import FIT_SECONDS, TRAINING_CURVE
 from components.provenance.recording import recorded
 from components.serving import extras
+from components.serving.indexes.choice import choose
+from components.serving.indexes.options import SCANN, IndexOptions
+from components.serving.indexes.scann_ops import load_ops
 from components.trainer import index, training
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.inputs import TrainingInputs
@@ -38,6 +41,9 @@ class Executor(base_executor.BaseExecutor):
         model_run = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.MODEL_RUN_KEY]
         )
+        options = IndexOptions.from_json(exec_properties["index"])
+        if options.kind == SCANN:
+            load_ops()  # what is missing is told before a long training
         inputs = TrainingInputs.read(input_dict)
         data = inputs.data
         hyperparameters = _hyperparameters(input_dict, exec_properties)
@@ -45,13 +51,17 @@ class Executor(base_executor.BaseExecutor):
         scorer = index.build_scorer(
             fitted, data.events.queries, hyperparameters, data.definition.context_features()
         )
-        signatures = data.save_model(scorer, model)
+        choice = choose(scorer, lambda: index.sample_requests(scorer, data), options)
+        seen_table = bool(exec_properties["seen_table"])
+        signatures = data.save_model(choice.index, model, seen_table)
         valid = fitted.history[training.VALID_METRIC]
         extras.write(
             path_utils.serving_model_dir(model.uri),
             signatures,
             data,
             {training.VALID_METRIC: max(valid)},
+            {**choice.described(), "asked": options.kind, "min_recall": options.min_recall},
+            seen_table,
             exec_properties["preset"],
         )
 
@@ -63,6 +73,7 @@ class Executor(base_executor.BaseExecutor):
         model.set_int_custom_property("queries", data.events.queries)
         model.set_int_custom_property("candidates", len(data.candidates))
         model.set_string_custom_property(training.VALID_METRIC, f"{max(valid):.6f}")
+        model.set_string_custom_property("index", json.dumps(choice.described()))
         model.set_string_custom_property("hyperparameters", hyperparameters.to_json())
 
 

@@ -11,6 +11,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
+from components.serving.loading import load
+
 _GRAPH = "saved_model.pb"
 # What only TensorFlow itself calls.
 _INTERNAL = "__saved_model_init_op"
@@ -32,7 +34,7 @@ class ServedModel:
 
     def __init__(self, folder: Path, version: int) -> None:
         self.folder, self.version = folder, version
-        self._model = tf.saved_model.load(str(folder))
+        self._model = load(str(folder))
         file = saved_model_pb2.SavedModel.FromString((folder / _GRAPH).read_bytes())
         self.definitions: dict[str, meta_graph_pb2.SignatureDef] = {
             name: definition

@@ -22,6 +22,7 @@ from components.peer_evaluator import executor as peer_evaluator
 from components.peers import executor as peers
 from components.peers.names import PEERS
 from components.pusher import executor as pusher
+from components.serving.indexes.options import IndexOptions
 from components.trainer import executor as trainer
 from components.trainer.hyperparameters import Hyperparameters
 from components.transform import component as transform_component
@@ -33,6 +34,7 @@ BEAM_ARGUMENTS = [
     "--sdk_container_image=unused",
 ]
 SLICES = slice_names(MOVIELENS)
+_AUTO = IndexOptions()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,14 +131,26 @@ def run_transform(examples: Any, candidates: Any, output: Path) -> Any:
     return transform_graph
 
 
-def run_trainer(inputs: dict[str, Any], output: Path, hyperparameters: Hyperparameters) -> Any:
+def run_trainer(
+    inputs: dict[str, Any],
+    output: Path,
+    hyperparameters: Hyperparameters,
+    index: IndexOptions = _AUTO,
+    seen_table: bool = True,
+) -> Any:
     """Runs the Trainer; returns its model and model run."""
     model = new_artifact(standard_artifacts.Model, output / "model", 3)
     model_run = new_artifact(standard_artifacts.ModelRun, output / "model_run", 4)
     trainer.Executor().Do(
         {name: [artifact] for name, artifact in inputs.items()},
         {"model": [model], "model_run": [model_run]},
-        {"hyperparameters": hyperparameters.to_json(), "preset": "test", "code_version": ""},
+        {
+            "hyperparameters": hyperparameters.to_json(),
+            "preset": "test",
+            "index": index.to_json(),
+            "seen_table": int(seen_table),
+            "code_version": "",
+        },
     )
     return model, model_run
 
@@ -187,11 +201,13 @@ def run_evaluator(
     return evaluation, blessing
 
 
-def run_index_validator(model: Any, output: Path) -> Any:
+def run_index_validator(model: Any, output: Path, max_latency_ratio: float = 1.0) -> Any:
     """Runs the IndexValidator; returns its blessing."""
     blessing = new_artifact(standard_artifacts.InfraBlessing, output / "infra_blessing")
     index_validator.Executor().Do(
-        {"model": [model]}, {"infra_blessing": [blessing]}, {"code_version": ""}
+        {"model": [model]},
+        {"infra_blessing": [blessing]},
+        {"min_recall": 0.95, "max_latency_ratio": max_latency_ratio, "code_version": ""},
     )
     return blessing
 

@@ -242,6 +242,7 @@ def test_the_inputs_of_each_signature(answer: dict[str, Any]) -> None:
     which = {
         "exclude": ["string", [None, None], True],
         "exclude_seen": ["bool", [None], True],
+        "exact": ["bool", [None], True],
         **k,
         **time,
     }

@@ -16,6 +16,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tfx.types import standard_artifacts
 
 from components.index_validator import checks
+from components.index_validator.loaded_model import Bounds, CheckFailedError, LoadedModel
 from components.serving import warm_up
 from components.serving.manifest import Manifest, checksums
 from tests.components.steps import Artifacts, new_artifact, run_index_validator
@@ -31,12 +32,12 @@ def good(artifacts: Artifacts) -> str:
 
 def _failed(folder: str) -> dict[str, str]:
     """Sentences of the checks that fail in this process, which has loaded more than TensorFlow."""
-    model = checks.LoadedModel(folder)
+    model = LoadedModel(folder, Bounds())
     found = {}
     for name, check in checks.CHECKS.items():
         try:
             check(model)
-        except (checks.CheckFailedError, tf.errors.OpError, KeyError) as error:
+        except (CheckFailedError, tf.errors.OpError, KeyError) as error:
             found[name] = str(error)
     return found
 
@@ -123,21 +124,21 @@ def _later_manifest(folder: Path) -> str:
 def test_what_cannot_be_loaded(good: str, tmp_path: Path, spoil: Callable[[Path], str]) -> None:
     shutil.copytree(good, tmp_path / "model")
     sentence = spoil(tmp_path / "model")
-    [result] = checks.run(str(tmp_path / "model"))
+    [result] = checks.run(str(tmp_path / "model"), Bounds())
     assert (result.check, result.passed) == (checks.LOADS, False)
     assert sentence in result.sentence
 
 
 def test_a_model_that_needs_more_than_tensorflow(good: str) -> None:
     """This process has loaded Transform, as a model with its ops would."""
-    [result] = checks.run(good)
+    [result] = checks.run(good, Bounds())
     assert not result.passed
     assert "tensorflow_transform" in result.sentence
 
 
 def test_a_signature_is_missing(good: str, tmp_path: Path) -> None:
     folder = _with(good, tmp_path / "model", {})
-    model = checks.LoadedModel(folder)
+    model = LoadedModel(folder, Bounds())
     values = model.manifest.signatures
     expected = {**values, "recommend": {**values["recommend"], "inputs": ["user_id"]}}
     dataclasses.replace(model.manifest, signatures=expected).write(folder)

@@ -18,10 +18,11 @@ import tensorflow as tf
 
 from components.datasets.movielens import MOVIELENS
 from components.examples.hashing import candidate_hash
-from components.serving.export import RetrievalServing
+from components.serving.indexes.index import BruteForce
 from components.serving.interface import DEFAULTS
 from components.serving.ranking import MISS
 from components.serving.scorers import TowerScorer
+from components.serving.serving_module import RetrievalServing
 from components.serving.train_data import TrainData
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.query_tower import QueryTower
@@ -137,12 +138,15 @@ class Serving:
         self._tower = NumpyTower(tower, hyperparameters)
         self._length = history_length
         self.module = RetrievalServing(
-            TowerScorer(
-                tower,
-                self._vectors,
-                biases,
-                hyperparameters.reads_time,
-                MOVIELENS.context_features() if hyperparameters.query_features else (),
+            BruteForce(
+                TowerScorer(
+                    tower,
+                    self._vectors,
+                    biases,
+                    hyperparameters.reads_time,
+                    MOVIELENS.context_features() if hyperparameters.query_features else (),
+                ),
+                len(data.candidates),
             ),
             data.candidates,
             data.events,
@@ -194,7 +198,13 @@ class Serving:
 
 def _asked(given: Mapping[str, Any]) -> dict[str, tf.Tensor]:
     """What a request tells beside whom it is for, and defaults."""
-    types = {"exclude": tf.string, "exclude_seen": tf.bool, "k": tf.int32, "request_time": tf.int64}
+    types = {
+        "exclude": tf.string,
+        "exclude_seen": tf.bool,
+        "exact": tf.bool,
+        "k": tf.int32,
+        "request_time": tf.int64,
+    }
     asked = {name: tf.constant(DEFAULTS[name], dtype) for name, dtype in types.items()}
     for name, values in given.items():
         is_time = name.endswith(("time", "times"))
@@ -453,7 +463,7 @@ def test_similar_candidates_by_cosine(known: Known) -> None:
     vectors = serving.module.scorer.candidate_vectors.numpy()[:, :-1]
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     place = 5
-    ids = dict(zip(oracle.titles, serving.module.ids.numpy().tolist(), strict=True))
+    ids = dict(zip(oracle.titles, serving.module.catalogue.ids.numpy().tolist(), strict=True))
     names = [oracle.titles[place], ids[oracle.titles[place]].decode(), "Unheard of (1995)"]
     answer = serving.module.similar_items(tf.constant(names), tf.constant([4]))
     assert answer["count"].numpy().tolist() == [4, 4, 0]
@@ -487,8 +497,10 @@ def test_the_nearest_event_explains(known: Known) -> None:
     titles = serving.oracle.titles
     vectors = serving.module.scorer.candidate_vectors.numpy()[:, :-1]
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    ids = serving.module.ids.numpy().tolist()
-    places = {title: place for place, title in enumerate(serving.module.titles.numpy().tolist())}
+    ids = serving.module.catalogue.ids.numpy().tolist()
+    places = {
+        title: place for place, title in enumerate(serving.module.catalogue.titles.numpy().tolist())
+    }
     seen, asked = titles[3:9], [titles[20], titles[3], ids[places[titles[30].encode()]].decode()]
     found = serving.module.explain(
         tf.constant([[*seen, "Unheard of (1995)"], [""] * 7]),

@@ -18,10 +18,13 @@ from components.evaluator.gate import GateBounds, SliceFloor
 from components.examples import parquet
 from components.examples.artifacts import SPLIT
 from components.peers.names import IMPLICIT_ALS, POPULARITY
-from components.serving import export, interface
+from components.serving import interface
 from components.serving.context import QueryContext
+from components.serving.evaluation import EvaluationGraph
+from components.serving.indexes.index import BruteForce
 from components.serving.query_events import QueryEvents
 from components.serving.scorers import DotProductScorer, TowerScorer
+from components.serving.serving_module import RetrievalServing
 from components.serving.train_data import TrainData
 from components.trainer import training
 from components.trainer.model import TwoTowerModel
@@ -217,8 +220,9 @@ def test_index_missing_a_third_of_the_catalogue(judge: Judge) -> None:
     below = dataclasses.replace(
         split, query=split.query[rows], candidate=split.candidate[rows], time=split.time[rows]
     )
-    module = export.RetrievalServing(
-        DotProductScorer(queries[:-1, :-1], vectors[:kept, :-1], np.expm1(vectors[:kept, -1])),
+    scorer = DotProductScorer(queries[:-1, :-1], vectors[:kept, :-1], np.expm1(vectors[:kept, -1]))
+    module = RetrievalServing(
+        BruteForce(scorer, kept),
         dataclasses.replace(
             candidates,
             keys=candidates.keys[:kept],
@@ -250,7 +254,7 @@ def _for_als(bounds: GateBounds) -> GateBounds:
 
 def test_candidate_ids_shifted_by_one(judge: Judge) -> None:
     def change(loaded: Any) -> None:
-        for table in (loaded.ids, loaded.titles):
+        for table in (loaded.catalogue.ids, loaded.catalogue.titles):
             table.assign(tf.roll(table, 1, axis=0))
 
     model = _doctored(judge.real.model, judge.folder / "cheat", change)
@@ -259,7 +263,7 @@ def test_candidate_ids_shifted_by_one(judge: Judge) -> None:
 
 def test_ids_that_do_not_belong_to_their_titles(judge: Judge) -> None:
     def change(loaded: Any) -> None:
-        loaded.ids.assign(tf.roll(loaded.ids, 1, axis=0))
+        loaded.catalogue.ids.assign(tf.roll(loaded.catalogue.ids, 1, axis=0))
 
     model = _doctored(judge.real.model, judge.folder / "cheat", change)
     assert {"index_differences", "rows_served_differently"} <= set(judge.failed(model))
@@ -298,7 +302,7 @@ def _exported_again(real: Artifacts, folder: Path) -> Any:
     scorer = TowerScorer(
         tower, trained.candidate_vectors.numpy(), biases=1, reads_history=True, query_features=()
     )
-    data.save_model(scorer, model)
+    data.save_model(BruteForce(scorer, len(data.candidates)), model)
     return model
 
 
@@ -310,7 +314,7 @@ def _with_later_events(module: Any, context: QueryContext, *_: tf.Tensor) -> Que
 def _with_the_answer(
     module: Any, context: QueryContext, request: tf.Tensor, candidate: tf.Tensor
 ) -> QueryContext:
-    hashes, positions = module.position_of_hash.export()
+    hashes, positions = module._catalogue.position_of_hash.export()
     by_position = tf.gather(hashes, tf.argsort(positions))
     order = tf.argsort(request, stable=True)
     answers = tf.RaggedTensor.from_value_rowids(
@@ -331,12 +335,12 @@ def test_evaluation_reads_what_no_request_can(
     judge: Judge, monkeypatch: pytest.MonkeyPatch, cheat: Callable[..., QueryContext]
 ) -> None:
     """Its ranks are of a request that knows events of its own second or later."""
-    rank = export.RetrievalServing._rank
+    rank = EvaluationGraph._rank
 
     def cheating(self: Any, context: QueryContext, *rows: tf.Tensor) -> Any:
         return rank(self, cheat(self, context, *rows), *rows)
 
-    monkeypatch.setattr(export.RetrievalServing, "_rank", cheating)
+    monkeypatch.setattr(EvaluationGraph, "_rank", cheating)
     model = _exported_again(judge.real, judge.folder / "cheat")
     assert "rows_served_differently" in judge.failed(model)
 
@@ -361,9 +365,9 @@ def test_all_rows_declared_to_be_one_request(judge: Judge) -> None:
 def test_serving_without_exclusion_of_the_seen(judge: Judge) -> None:
     def change(loaded: Any) -> None:
         _make_usable(loaded)
-        splits = loaded.event_splits.numpy()
+        splits = loaded.known_events.splits.numpy()
         splits[:-1] = 0  # all of it is the unknown user's
-        loaded.event_splits.assign(splits)
+        loaded.known_events.splits.assign(splits)
 
     model = _doctored(judge.real.peers[IMPLICIT_ALS], judge.folder / "cheat", change)
     assert judge.failed(model, bounds=_for_als(judge.bounds)) == ["rows_served_differently"]

@@ -5,6 +5,7 @@ import pytest
 
 from components.evaluator.gate import GateBounds
 from components.example_gen.splits import SplitSpec
+from components.serving.indexes.options import IndexOptions
 from components.trainer.hyperparameters import Hyperparameters
 from pipeline import presets
 from pipeline.config import Config, GateSection, SplitSection, config_keys
@@ -20,6 +21,7 @@ def test_every_preset_is_valid_complete_and_described() -> None:
         written = {line.split(" = ")[0] for line in text.splitlines() if " = " in line}
         missing = {key.split(".")[1] for key in config_keys()} - written
         missing -= {"cache", "slices", "slice_floors", "trials"}  # of no preset, but of a user
+        missing -= {"kind", "min_recall", "max_latency_ratio", "seen_table"}
         assert not missing, (name, missing, config)
 
 
@@ -85,6 +87,10 @@ def test_paths_do_not_depend_on_the_working_directory(
         ("gate.min_top_100_accuracy=7", r"gate\.min_top_100_accuracy cannot be '7'"),
         ("gate.max_repeated_top_10_share=1", r"gate\.max_repeated_top_10_share cannot be '1'"),
         ("gate.min_coverage_at_100=0", r"gate\.min_coverage_at_100 cannot be '0'"),
+        ("index.kind=faiss", r"index\.kind cannot be 'faiss'.*'auto', 'brute_force', 'ivf' or 'sc"),
+        ("index.min_recall=1", r"index\.min_recall cannot be '1'.*less than 1"),
+        ("index.max_latency_ratio=0", r"index\.max_latency_ratio cannot be '0'.*greater than 0"),
+        ("serving.seen_table=maybe", r"serving\.seen_table cannot be 'maybe'"),
         ("tuning.trials=0", r"tuning\.trials cannot be '0'.*greater than or equal to 1"),
         ("tuning.seed=0", r"tuning\.seed cannot be '0'.*greater than or equal to 1"),
         ("evaluation.slices=['mood']", r"mood is no slice; there are query_activity"),
@@ -100,6 +106,18 @@ def test_a_wrong_assignment_is_told_in_one_sentence(assignment: str, sentence: s
     with pytest.raises(UsageError, match=sentence) as caught:
         presets.load("default", [assignment])
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_has_to_know_who_asks_needs_the_seen_table() -> None:
+    assert not presets.load("default", ["serving.seen_table=false"]).serving.seen_table
+    with pytest.raises(UsageError, match=r"seen_table is false.*set training\.query_id=false"):
+        presets.load("notebook", ["serving.seen_table=false"])
+
+
+def test_the_index_has_the_kinds_and_the_defaults_of_its_options() -> None:
+    section = presets.load("default", []).index
+    options = IndexOptions()
+    assert (section.kind, section.min_recall) == (options.kind, options.min_recall)
 
 
 def test_an_unknown_preset_is_told_with_those_there_are() -> None:
