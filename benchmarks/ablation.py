@@ -27,26 +27,16 @@ _PUSHED, _NOT_BLESSED = 0, 3
 VARIANTS: dict[str, dict[str, Any]] = {
     "the default preset": {},
     "no hidden layer": {"hidden_units": 0},
-    "hidden layer of 256": {"hidden_units": 256},
     "no session channels (history only, `earlier`)": {"session_decays": ()},
     "three session channels (60 s, 600 s, 1 day)": {"session_decays": (60.0, 600.0, 86400.0)},
-    "64 latest events in the session channels": {"session_length": 64},
     "history of all train events (`all`)": {"history": "all"},
-    "a vector per user (`query_id`)": {"query_id": True},
     "age group, gender and occupation": {"query_features": True},
     "no genres and years of titles": {"candidate_features": False},
-    "no popularity bias": {"candidate_bias": False},
     "seen titles not masked": {"mask_seen": False},
     "exact softmax over the catalogue": {"softmax": "full"},
-    "no logQ correction": {"logq_correction": False},
     "no returning visitors": {"returning_share": 0.0},
-    "a fifth returning visitors": {"returning_share": 0.2},
     "no event dropout": {"history_dropout": 0.0, "session_dropout": 0.0},
-    "no dropout of the hidden layer": {"hidden_dropout": 0.0},
     "no dropout of the query vector": {"query_dropout": 0.0},
-    "dimension 32": {"embedding_dimension": 32},
-    "dimension 128": {"embedding_dimension": 128},
-    "12 epochs": {"epochs": 12},
 }
 
 
