@@ -16,7 +16,7 @@ from rich.text import Text
 
 from components.serving.indexes.errors import IndexUnavailableError
 from components.serving.interface import SERVED
-from pipeline import presets
+from pipeline import inspection_cli, presets
 from pipeline.config import Config
 from pipeline.failure import OutputError, UsageError
 from pipeline.lineage.command import app as lineage
@@ -280,6 +280,7 @@ def prune(
 
 
 app.add_typer(lineage, name="lineage")
+inspection_cli.register(app)
 
 
 def main(arguments: Sequence[str]) -> int:

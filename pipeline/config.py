@@ -136,6 +136,16 @@ class TuningSection(Section):
     seed: int = Field(default=42, ge=1)
 
 
+class ReportSection(Section):
+    """What the report at the end of a run shows.
+
+    Attributes:
+        users: How many example users, with ids and histories as the data have them; 0 for none.
+    """
+
+    users: int = Field(default=10, ge=0, le=100)
+
+
 class Config(Section):
     """Everything a run can be told.
 
@@ -152,6 +162,7 @@ class Config(Section):
     serving: ServingSection = Field(default_factory=ServingSection)
     evaluation: EvaluationSection = Field(default_factory=EvaluationSection)
     gate: GateSection = Field(default_factory=GateSection)
+    report: ReportSection = Field(default_factory=ReportSection)
 
     @model_validator(mode="after")
     def _floors_under_evaluated_slices(self) -> Config:

@@ -84,6 +84,7 @@ class LocalRun:
         self._capture = capture
         self._times: dict[str, ComponentTime] = {}
         self._log_file: Path | None = None
+        self._report: Path | None = None
 
     def execute(self) -> tuple[RunReport, int]:
         """Runs, and turns whatever ends the run into a verdict and an exit code."""
@@ -105,7 +106,9 @@ class LocalRun:
         total = time.monotonic() - began
         self._stop_clock()
         times = list(self._times.values())
-        report = RunReport(verdict, times, total, self._paths, self._log_file, self._models)
+        report = RunReport(
+            verdict, times, total, self._paths, self._log_file, self._models, self._report
+        )
         return report, exit_code
 
     def _run_unless_interrupted(self) -> Verdict:
@@ -140,7 +143,14 @@ class LocalRun:
                 self._models,
                 self._tune,
             )
-            return judge_evaluation(components) if self._models else judge(components)
+            if self._models:
+                return judge_evaluation(components)
+            verdict = judge(components)
+            self._terminal.begin("writing the report")
+            from pipeline.report.command import report_of_run
+
+            self._report = report_of_run(self._paths, self._config.report.users)
+            return verdict
 
     def _begin_log(self) -> None:
         log_file = self._paths.logs / f"{datetime.now():%Y-%m-%dT%H-%M-%S.%f}.log"

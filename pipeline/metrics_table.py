@@ -22,7 +22,7 @@ PEER_TITLES = {
 }
 
 _TOP_K = (1, 5, 10, 50, 100)
-_METRICS = (
+METRICS = (
     *(f"top_{k}_accuracy" for k in _TOP_K),
     *(f"unseen_top_{k}_accuracy" for k in _TOP_K),
     "unseen_mrr",
@@ -66,7 +66,7 @@ def metrics_table(title: str, columns: Sequence[Column]) -> Table:
         table.add_column(column.title.replace("-", "-\n"), justify="right", no_wrap=True)
         if column.intervals:
             table.add_column("±", justify="right", no_wrap=True)
-    for metric in _METRICS:
+    for metric in METRICS:
         if not any(metric in column.metrics for column in columns):
             continue
         cells = []

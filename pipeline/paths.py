@@ -43,6 +43,11 @@ class OutputPaths:
         """Folder with one log file per run."""
         return self.output / "logs"
 
+    @property
+    def reports(self) -> Path:
+        """Folder with pages on several models; those on one lie with the artifacts."""
+        return self.output / "reports"
+
     def versions(self) -> list[int]:
         """Pushed versions, oldest first."""
         if not self.serving.is_dir():

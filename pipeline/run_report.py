@@ -49,6 +49,7 @@ class RunReport:
         paths: Its output folder.
         log_file: Its full logs, or None where it failed before there was a place for them.
         models: The models that were evaluated instead of training one; None for a training.
+        page: Its report for people, as an HTML file; None where there is none.
     """
 
     verdict: Verdict
@@ -57,6 +58,7 @@ class RunReport:
     paths: OutputPaths
     log_file: Path | None
     models: ExportedModels | None = None
+    page: Path | None = None
 
     def to_json(self) -> str:
         """One JSON object on one line.
@@ -84,6 +86,7 @@ class RunReport:
                 "total_seconds": round(self.total_seconds, 3),
                 "stack": stack.stack_name(),
                 "versions": stack.versions(),
+                "report": str(self.page) if self.page else None,
                 "log_file": str(self.log_file) if self.log_file else None,
             }
         )
@@ -118,6 +121,8 @@ class RunReport:
         versions = self.paths.versions()
         if versions and not self.models:
             console.print(Text(f"Served: {self.paths.serving / str(versions[-1])}"))
+        if self.page:
+            console.print(Text(f"Report: {self.page}"))
         console.print(Text(f"{self.total_seconds:.1f} s in all. Full logs: {self.log_file}"))
 
     def _evaluated(self) -> list[Path]:

@@ -42,6 +42,7 @@ class DatasetDefinition:
         candidate_features: Name to Feature, without `candidate_id`.
         slice_features: Features by whose values an evaluation is sliced.
         time_unit: Unit of `event_time`.
+        licence: What the publisher of the data asks of those who use them, in sentences.
     """
 
     name: str
@@ -55,6 +56,7 @@ class DatasetDefinition:
     candidate_features: Mapping[str, Feature] = field(hash=False)
     slice_features: tuple[str, ...] = ()
     time_unit: str = "seconds since 1970-01-01 UTC"
+    licence: str = ""
 
     def __post_init__(self) -> None:
         for role in (self.candidate_key, self.candidate_title):

@@ -118,4 +118,8 @@ MOVIELENS = DatasetDefinition(
         ),
     },
     slice_features=(MOVIE_GENRES, USER_GENDER, BUCKETIZED_USER_AGE, USER_OCCUPATION_LABEL),
+    licence="MovieLens data of GroupLens may not be redistributed, nor used commercially, without"
+    " permission, and publications have to cite: F. Maxwell Harper and Joseph A. Konstan, The"
+    " MovieLens Datasets: History and Context, ACM Transactions on Interactive Intelligent Systems"
+    " 5, 4, 2015, https://doi.org/10.1145/2827872. Data of other origin have terms of their own.",
 )

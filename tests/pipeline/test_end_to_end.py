@@ -115,10 +115,10 @@ def test_the_first_run_pushes(runs: Runs) -> None:
     assert report["verdict"] == "pushed"
     assert set(report["components"]) == ALL
     assert step.finished.cached == set()
-    assert dict(step.artifacts) == ARTIFACTS_OF_FIRST_RUN
+    assert dict(step.artifacts) == {**ARTIFACTS_OF_FIRST_RUN, "Report": 1}
     assert dict(step.executions) == {
         (name, "COMPLETE"): count
-        for name, count in {**ONE_RUN, "Resolver": 1, "ServingPusher": 1}.items()
+        for name, count in {**ONE_RUN, "Resolver": 1, "ServingPusher": 1, "Report": 1}.items()
     }
     assert Path(report["serving_path"]).name == str(report["version"])
     assert (Path(report["serving_path"]) / "saved_model.pb").is_file()
@@ -135,7 +135,8 @@ def test_the_same_run_again_is_cached_and_pushes_nothing(runs: Runs) -> None:
     assert step.finished.cached == ALL - {"BaselineModel", "Pusher"}
     assert report["metrics"] == first.finished.report["metrics"]
     assert report["version"] == first.finished.report["version"]
-    assert dict(step.artifacts) == {**ARTIFACTS_OF_FIRST_RUN, "PushedModel": 2}
+    assert dict(step.artifacts) == {**ARTIFACTS_OF_FIRST_RUN, "PushedModel": 2, "Report": 1}
+    assert report["report"] == first.finished.report["report"]
     added = step.executions - first.executions
     assert dict(added) == {
         **{(name, "CACHED"): count for name, count in ONE_RUN.items()},
@@ -152,13 +153,12 @@ def test_another_learning_rate_runs_the_trainer_and_what_follows(runs: Runs) -> 
     assert report["version"] > second.finished.report["version"]
     assert "gain_over_baseline" in {r["check"] for r in report["reasons"]}
     added = step.artifacts - second.artifacts
-    assert dict(added) == dict.fromkeys(
-        ("Model", "ModelRun", "ModelEvaluation", "ModelBlessing", "InfraBlessing", "PushedModel"), 1
-    )
+    made = ("Model", "ModelRun", "ModelEvaluation", "ModelBlessing", "InfraBlessing")
+    assert dict(added) == dict.fromkeys((*made, "PushedModel", "Report"), 1)
     later = ("RetrievalTrainer", "RetrievalEvaluator", "IndexValidator")
     assert dict(step.executions - second.executions) == {
         **{(name, "CACHED"): count for name, count in ONE_RUN.items() if name not in later},
-        **{(name, "COMPLETE"): 1 for name in (*later, "Resolver", "ServingPusher")},
+        **{(name, "COMPLETE"): 1 for name in (*later, "Resolver", "ServingPusher", "Report")},
     }
 
 

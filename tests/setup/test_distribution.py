@@ -11,7 +11,12 @@ from pathlib import Path
 from setup.environment import ROOT
 
 PACKAGES = ("components", "pipeline", "schema")
-DATA = ("schema/*.pbtxt", "pipeline/presets/*.toml", "components/**/*.txt")
+DATA = (
+    "schema/*.pbtxt",
+    "pipeline/presets/*.toml",
+    "pipeline/**/*.html",
+    "components/**/*.txt",
+)
 
 
 def test_the_wheel_holds_the_product_and_nothing_else(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What is known of a trained model, as one HTML file that needs no network."""
