@@ -1,4 +1,4 @@
-"""The commands that look at what runs have left; registered by `cli`."""
+"""The commands that look at what runs have left, and at the machine; registered by `cli`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.config import DataSection
 from pipeline.failure import UsageError
 
 _DEFAULT_OUTPUT = Path("output")
@@ -15,7 +16,8 @@ Output = Annotated[Path, typer.Option("--output", help="Output folder of the run
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to an application."""
-    app.command()(report)
+    for command in (report, doctor):
+        app.command()(command)
 
 
 def report(
@@ -56,3 +58,26 @@ def report(
         print(command.report_on_all(paths, out))
     else:
         print(command.report_on_model(paths, model, users, out))
+
+
+def doctor(
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="SOURCE", help="As for run: where events would come from."),
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="As for run: the folder for downloads.")
+    ] = None,
+    output: Output = _DEFAULT_OUTPUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check this machine: what is installed, disk, memory, data, metadata and pushed versions.
+
+    Exit code 0: all is well, but for warnings. 1: a run, or what is served, cannot work.
+    """
+    from pipeline.doctor.command import doctor as examine
+    from pipeline.paths import OutputPaths
+
+    given = {"source": data, "cache": cache}
+    where = DataSection.model_validate({k: v for k, v in given.items() if v is not None})
+    raise typer.Exit(examine(OutputPaths.of(output), where, as_json))

@@ -11,8 +11,8 @@ from filelock import FileLock, Timeout
 
 from pipeline.failure import OutputError
 
-_LOCK_NAME = ".lock"
-_OWNER_NAME = ".lock-owner"
+LOCK_NAME = ".lock"
+OWNER_NAME = ".lock-owner"
 
 
 @contextlib.contextmanager
@@ -24,9 +24,9 @@ def locked_output(output: Path) -> Iterator[None]:
     Raises:
         OutputError: Another run holds the lock, or the folder cannot be written to.
     """
-    owner = output / _OWNER_NAME
+    owner = output / OWNER_NAME
     # Opening the lock's own file empties it, so the owner is written beside it.
-    lock = FileLock(output / _LOCK_NAME)
+    lock = FileLock(output / LOCK_NAME)
     try:
         output.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)

@@ -18,7 +18,7 @@ _ELSEWHERE = ("make run", "make test", "source .venv/bin/activate")
 # Run by tests/server, because it does not end by itself.
 _SERVER = "python runner.py serve"
 # They ask what runs have left, and take no data.
-_ON_OUTPUT = ("recommend", "versions", "rollback", "prune", "lineage")
+_ON_OUTPUT = ("recommend", "versions", "rollback", "prune", "lineage", "report", "doctor")
 _VERSION = re.compile(r"\d{10}")
 _TITLE = re.compile(r".+ \(\d{4}\)")
 # Bounds that a model of a few generated events can meet.

@@ -75,6 +75,20 @@ def resolve_source(source: str, cache: Path, notify: Callable[[str], None]) -> R
     raise DataError(problem, _ACCEPTED, value=source)
 
 
+def extracted_folders(cache: Path, version: str) -> list[Path]:
+    """Folders in `cache` that were extracted for a version: of GroupLens' archive, or of a copy.
+
+    Args:
+        cache: Folder for downloads and extracted files, which need not exist.
+        version: One of `tfds_archives.VERSIONS`.
+    """
+    if not (cache / "extracted").is_dir():
+        return []
+    labels = (f"ml-{version}", f"copy-ml-{version}")
+    found = (_already_extracted(cache, label) for label in labels)
+    return [entry[0] for entry in found if entry is not None]
+
+
 def _prepared(cache: Path) -> Path:
     try:
         (cache / "extracted").mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,8 @@ import time
 
 from components.provenance.files import bytes_on_disk, digest, relative_paths
 
-_INCOMPLETE = ".incomplete"
+# How the name of a folder ends that is not a version, or no longer.
+INCOMPLETE = ".incomplete"
 
 
 def current_version(base: str) -> int | None:
@@ -46,7 +47,7 @@ def remove(version: int, base: str) -> None:
 def clear_incomplete(base: str) -> None:
     """Deletes what a push or a removal that was killed left in `base`."""
     for name in os.listdir(base):
-        if name.endswith(_INCOMPLETE):
+        if name.endswith(INCOMPLETE):
             shutil.rmtree(os.path.join(base, name))
 
 
@@ -72,4 +73,4 @@ def tree_size(folder: str) -> int:
 
 
 def _incomplete(base: str, version: int) -> str:
-    return os.path.join(base, f".{version}{_INCOMPLETE}")
+    return os.path.join(base, f".{version}{INCOMPLETE}")

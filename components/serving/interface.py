@@ -8,6 +8,8 @@ INTERFACE_VERSION = 3
 SERVED = 100
 # What servers call the model.
 MODEL_NAME = "retrieval"
+# What a SavedModel says about itself, by its path in it, see `components.serving.manifest`.
+MANIFEST = "assets.extra/manifest.json"
 SERVING_SIGNATURE = "serving_default"
 RECOMMEND_SIGNATURE = "recommend"
 HISTORY_SIGNATURE = "recommend_from_history"

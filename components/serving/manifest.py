@@ -11,12 +11,12 @@ from typing import Any
 import tensorflow as tf
 
 from components.serving.indexes.options import BRUTE_FORCE
+from components.serving.interface import MANIFEST
 
 # To be raised when a field changes its meaning.
 SCHEMA_VERSION = 1
 # Where a SavedModel may hold what TensorFlow itself does not read.
 EXTRAS = "assets.extra"
-_FILE = os.path.join(EXTRAS, "manifest.json")
 
 
 class ManifestError(Exception):
@@ -62,13 +62,13 @@ class Manifest:
 
     def write(self, folder: str) -> None:
         """Writes it into the folder of its SavedModel."""
-        with tf.io.gfile.GFile(os.path.join(folder, _FILE), "w") as stream:
+        with tf.io.gfile.GFile(os.path.join(folder, MANIFEST), "w") as stream:
             stream.write(json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True))
 
     @staticmethod
     def exists(folder: str) -> bool:
         """Whether a SavedModel has a manifest."""
-        return bool(tf.io.gfile.exists(os.path.join(folder, _FILE)))
+        return bool(tf.io.gfile.exists(os.path.join(folder, MANIFEST)))
 
     @classmethod
     def read(cls, folder: str) -> Manifest:
@@ -77,7 +77,7 @@ class Manifest:
         Raises:
             ManifestError: There is none, or it is of another schema version.
         """
-        path = os.path.join(folder, _FILE)
+        path = os.path.join(folder, MANIFEST)
         if not cls.exists(folder):
             raise ManifestError(f"{path} does not exist")
         with tf.io.gfile.GFile(path) as stream:
@@ -112,7 +112,7 @@ def checksums(folder: str) -> dict[str, str]:
         for name in names:
             path = os.path.join(parent, name)
             relative = os.path.relpath(path, folder)
-            if relative != _FILE:
+            if relative != MANIFEST:
                 with tf.io.gfile.GFile(path, "rb") as stream:
                     found[relative] = hashlib.sha256(stream.read()).hexdigest()
     return dict(sorted(found.items()))
