@@ -25,7 +25,7 @@ class DataSection(Section):
     Paths become absolute, so that the working directory is no part of what is cached.
 
     Attributes:
-        source: `tfds:movielens/VERSION`, or the path of a folder, a .zip or a .whl.
+        source: `tfds:movielens/VERSION`, or the path or URI of a folder, a .zip or a .whl.
         cache: Folder for downloaded and extracted archives.
     """
 
@@ -37,7 +37,8 @@ class DataSection(Section):
     @field_validator("source")
     @classmethod
     def _absolute_source(cls, source: str) -> str:
-        return source if source.startswith("tfds:") else str(_absolute(Path(source)))
+        is_path = not (source.startswith("tfds:") or "://" in source)
+        return str(_absolute(Path(source))) if is_path else source
 
     @field_validator("cache")
     @classmethod

@@ -16,11 +16,12 @@ from components.datasets.archives import extract_members
 from components.datasets.errors import DataError
 from components.datasets.fingerprints import file_sha256, files_sha256
 from components.datasets.layouts import WANTED_NAMES, open_dataset
+from components.datasets.remote_files import is_uri, local_copy
 
 _PREFIX = "tfds:movielens/"
 _ACCEPTED = (
     f"name {', '.join(_PREFIX + version for version in tfds_archives.VERSIONS)},"
-    " or the path of a folder, .zip or .whl with the raw files"
+    " or the path or URI of a folder, .zip or .whl with the raw files"
 )
 _VERSION_WITH_FALLBACK = "100k"
 _ARCHIVE_ENDINGS = (".zip", ".whl")
@@ -52,8 +53,8 @@ def resolve_source(source: str, cache: Path, notify: Callable[[str], None]) -> R
     Downloads and extractions are kept in `cache`; concurrent calls wait for each other.
 
     Args:
-        source: `tfds:movielens/VERSION` with a version of `tfds_archives.VERSIONS`, or a path to
-            a folder, a .zip or a .whl.
+        source: `tfds:movielens/VERSION` with a version of `tfds_archives.VERSIONS`, or a path or
+            URI of a folder, a .zip or a .whl.
         cache: Folder for downloads and extracted files; archives that a person places there
             under their published names, such as `ml-100k.zip`, are used.
         notify: Receives one line if, and only if, the files come from another place than asked.
@@ -66,7 +67,10 @@ def resolve_source(source: str, cache: Path, notify: Callable[[str], None]) -> R
         if version not in tfds_archives.VERSIONS:
             raise DataError("is not a known source", _ACCEPTED, value=source)
         return _resolve_version(version, _prepared(cache), notify)
-    path = Path(source).expanduser()
+    if is_uri(source):
+        path = local_copy(source, _ARCHIVE_ENDINGS, _prepared(cache))
+    else:
+        path = Path(source).expanduser()
     if path.is_dir():
         return _described(path.resolve().name, f"the folder {path.name}", path, None)
     if path.is_file() and path.suffix in _ARCHIVE_ENDINGS:
