@@ -13,6 +13,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
+from components.baseline.artifacts import has_model
 from components.evaluator import gate
 from components.evaluator.evaluation import evaluate
 from components.examples.artifacts import CANDIDATES
@@ -52,7 +53,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 (CANDIDATE_MODEL, standard_component_specs.MODEL_KEY),
                 (BASELINE_MODEL, standard_component_specs.BASELINE_MODEL_KEY),
             )
-            if input_dict.get(key)
+            if input_dict.get(key) and has_model(input_dict[key])
         }
         measured = evaluate(
             self._make_beam_pipeline(),

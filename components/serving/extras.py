@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.examples.artifacts import SPLIT
 from components.serving import golden, warm_up
 from components.serving.asking import input_types
 from components.serving.golden import GoldenQuery
@@ -84,6 +85,7 @@ def write(
             for name, function in signatures.items()
         },
         files=checksums(folder),
+        split=data.examples.get_string_custom_property(SPLIT),
     ).write(folder)
 
 

@@ -42,6 +42,8 @@ class Manifest:
         index: What finds the candidates, see `indexes.choice.Choice.described`; and the kind and
             the recall that were asked for. A manifest without it is of a model that ranks all.
         seen_table: Whether it knows the train events of its queries.
+        split: How the events were split that it was trained on, as JSON; empty in a model of an
+            earlier release.
         schema_version: `SCHEMA_VERSION` when it was written.
     """
 
@@ -58,6 +60,7 @@ class Manifest:
     files: dict[str, str]
     index: dict[str, Any] = dataclasses.field(default_factory=lambda: {"kind": BRUTE_FORCE})
     seen_table: bool = True
+    split: str = ""
     schema_version: int = SCHEMA_VERSION
 
     def write(self, folder: str) -> None:

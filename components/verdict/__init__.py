@@ -1,0 +1,1 @@
+"""Verdict: fails a compiled pipeline whose model was not blessed."""
