@@ -18,7 +18,7 @@ from components.serving.indexes.errors import IndexUnavailableError
 from components.serving.interface import SERVED
 from pipeline import inspection_cli, presets
 from pipeline.config import Config
-from pipeline.failure import OutputError, UsageError
+from pipeline.failure import OutputError, ServiceError, UsageError
 from pipeline.lineage.command import app as lineage
 from pipeline.request_time import parse_request_time
 
@@ -92,7 +92,7 @@ def run(
 
     Exit code 0: pushed, or unchanged. 1: an error. 2: wrong usage. 3: the model was not blessed.
     """
-    config = _config(preset, data, split, cache, assignments or [])
+    config = config_of(preset, data, split, cache, assignments or [])
     from pipeline.local import run as run_locally
 
     raise typer.Exit(run_locally(config, output, as_json, tune=tune))
@@ -115,7 +115,7 @@ def evaluate(
 
     Exit code 0: it would be blessed. 1: an error. 2: wrong usage. 3: it would not be blessed.
     """
-    _evaluate(_config(preset, data, split, cache, assignments or []), output, as_json, model)
+    _evaluate(config_of(preset, data, split, cache, assignments or []), output, as_json, model)
 
 
 @app.command()
@@ -131,7 +131,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Show two exported models side by side on the same rows, with intervals."""
-    config = _config(preset, data, split, cache, assignments or [])
+    config = config_of(preset, data, split, cache, assignments or [])
     _evaluate(config, output, as_json, second, first)
 
 
@@ -292,13 +292,16 @@ def main(arguments: Sequence[str]) -> int:
     arguments = list(arguments)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments.insert(0, "run")
+    # They use what is defined here.
+    from pipeline.cloud import command  # noqa: F401
+
     try:
         app(arguments, prog_name="runner.py")
     except SystemExit as end:
         return int(end.code or 0)
     except UsageError as error:
         return _fail(str(error), _USAGE)
-    except (OutputError, IndexUnavailableError) as error:
+    except (OutputError, ServiceError, IndexUnavailableError) as error:
         return _fail(str(error), _FAILED)
     return 0
 
@@ -317,7 +320,7 @@ def _evaluate(
     raise typer.Exit(run_locally(config, output, as_json, models))
 
 
-def _config(
+def config_of(
     preset: str, data: str | None, split: str | None, cache: Path | None, assignments: list[str]
 ) -> Config:
     """The preset with the options and then the assignments applied."""

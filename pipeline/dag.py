@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tfx.dsl.components.base.base_node import BaseNode
@@ -23,16 +22,20 @@ from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from components.datasets.sources import ResolvedSource
-from components.index_validator.component import IndexValidator
-from components.pusher.component import ServingPusher
 from components.resolver.latest_other_blessed_model import LatestOtherBlessedModel
-from components.serving.indexes.options import IndexOptions
-from components.trainer.component import RetrievalTrainer
-from pipeline import presets
-from pipeline.code_version import source_fingerprint
 from pipeline.config import Config
 from pipeline.exported_models import ExportedModels
-from pipeline.nodes import data_nodes, evaluator_node, peer_nodes, tuner_node
+from pipeline.nodes import (
+    DataNodes,
+    data_nodes,
+    evaluator_node,
+    gate_bounds,
+    index_validator_node,
+    peer_nodes,
+    pusher_node,
+    trainer_node,
+    tuner_node,
+)
 from pipeline.paths import OutputPaths
 
 PIPELINE_NAME = "movielens-retrieval"
@@ -61,43 +64,33 @@ def create_pipeline(
         source: The raw files that `config.data.source` stands for.
         tune: Whether a Tuner comes before the Trainer.
     """
-    data = data_nodes(config, source)
+    data = _data(config, source)
     peers = peer_nodes(config, data)
     tuner = tuner_node(config, data) if tune else None
-    trainer = RetrievalTrainer(
-        examples=data.examples,
-        candidates=data.candidates,
-        transform_graph=data.transform_graph,
-        hyperparameters=config.training,
-        preset=config.preset,
-        index=IndexOptions(config.index.kind, config.index.min_recall),
-        seen_table=config.serving.seen_table,
-        best_hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
-        code_version=source_fingerprint("components.trainer.component"),
-    ).with_id("Trainer")
+    trainer = trainer_node(config, data, tuner)
+    model = trainer.outputs["model"]
     baseline_model = Resolver(
         strategy_class=LatestOtherBlessedModel,
-        candidate=trainer.outputs["model"],
+        candidate=model,
         model=Channel(type=Model),
         model_blessing=Channel(type=ModelBlessing),
     ).with_id("BaselineModel")
     evaluator = evaluator_node(
-        config, data, peers, trainer.outputs["model"], baseline_model.outputs["model"]
+        config,
+        data,
+        peers,
+        model,
+        baseline_model.outputs["model"],
+        gate_bounds(config).to_json(),
     )
-    index_validator = IndexValidator(
-        model=trainer.outputs["model"],
-        min_recall=config.index.min_recall,
-        max_latency_ratio=config.index.max_latency_ratio,
-        code_version=source_fingerprint("components.index_validator.component"),
-    ).with_id("IndexValidator")
-    pusher = ServingPusher(
-        model=trainer.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
-        infra_blessing=index_validator.outputs["infra_blessing"],
-        base_directory=str(paths.serving),
-        config=json.dumps(presets.described(config)),
-        code_version=source_fingerprint("components.pusher.component"),
-    ).with_id("Pusher")
+    index_validator = index_validator_node(config, model)
+    pusher = pusher_node(
+        config,
+        model,
+        evaluator.outputs["blessing"],
+        index_validator.outputs["infra_blessing"],
+        str(paths.serving),
+    )
     tuners = [tuner] if tuner else []
     judges = [baseline_model, evaluator, index_validator]
     return _pipeline([*data.nodes, *peers.nodes, *tuners, trainer, *judges, pusher], paths)
@@ -116,14 +109,24 @@ def create_evaluation_pipeline(
         source: The raw files that `config.data.source` stands for.
         models: The models.
     """
-    data = data_nodes(config, source)
+    data = _data(config, source)
     peers = peer_nodes(config, data)
     model = _imported(models.model, "ImportedModel")
     baseline = _imported(models.baseline, "ImportedBaseline") if models.baseline else None
-    channels = [node.outputs["result"] if node else None for node in (model, baseline)]
-    evaluator = evaluator_node(config, data, peers, *channels)
+    evaluator = evaluator_node(
+        config,
+        data,
+        peers,
+        model.outputs["result"],
+        baseline.outputs["result"] if baseline else None,
+        gate_bounds(config).to_json(),
+    )
     imported = [node for node in (model, baseline) if node]
     return _pipeline([*data.nodes, *peers.nodes, *imported, evaluator], paths)
+
+
+def _data(config: Config, source: ResolvedSource) -> DataNodes:
+    return data_nodes(config, config.data.source, source.fingerprint, str(config.data.cache))
 
 
 def _imported(model: Path, node: str) -> Importer:

@@ -11,5 +11,9 @@ class OutputError(Exception):
     """The output folder is not in a state the command can work with; one sentence."""
 
 
+class ServiceError(Exception):
+    """A service did not do what it was asked; the message is one sentence."""
+
+
 class IncompleteError(Exception):
     """A component neither completed nor raised an error; the message is one sentence."""

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types.channel import BaseChannel
 
 import schema
-from components.datasets.sources import ResolvedSource
 from components.evaluator.component import RetrievalEvaluator
 from components.evaluator.gate import GateBounds, SliceFloor
 from components.example_gen.component import RetrievalExampleGen
 from components.example_gen.splits import SplitSpec
 from components.example_validator.component import BlockingExampleValidator
 from components.examples.columns import MADE_COLUMNS
+from components.index_validator.component import IndexValidator
 from components.peer_evaluator.component import PeerEvaluator
 from components.peers.component import Peer
 from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY, SESSION_KNN
+from components.pusher.component import ServingPusher
 from components.schema_gen.component import CuratedSchemaGen
+from components.serving.indexes.options import IndexOptions
 from components.statistics_gen.component import RecordedStatisticsGen
+from components.trainer.component import RetrievalTrainer
 from components.transform.component import RetrievalTransform
 from components.tuner.component import RetrievalTuner
+from pipeline import presets
 from pipeline.code_version import source_fingerprint
 from pipeline.config import Config
 
@@ -68,17 +74,21 @@ class PeerNodes:
     evaluation: BaseChannel
 
 
-def data_nodes(config: Config, source: ResolvedSource) -> DataNodes:
+def data_nodes(
+    config: Config, source: str | RuntimeParameter, source_sha256: str, cache: str
+) -> DataNodes:
     """Ingests, validates and transforms.
 
     Args:
         config: What the run was told.
-        source: The raw files that `config.data.source` stands for.
+        source: Where the raw files are, in place of `config.data.source`.
+        source_sha256: Their fingerprint; empty where it cannot be known before the run.
+        cache: Folder for downloads, in place of `config.data.cache`.
     """
     example_gen = RetrievalExampleGen(
-        source=config.data.source,
-        source_sha256=source.fingerprint,
-        cache=str(config.data.cache),
+        source=source,
+        source_sha256=source_sha256,
+        cache=cache,
         split=SplitSpec(**config.split.model_dump()),
         code_version=source_fingerprint("components.example_gen.component"),
     ).with_id("ExampleGen")
@@ -177,12 +187,75 @@ def tuner_node(config: Config, data: DataNodes) -> RetrievalTuner:
     ).with_id("Tuner")
 
 
+def trainer_node(config: Config, data: DataNodes, tuner: RetrievalTuner | None) -> RetrievalTrainer:
+    """Trains and exports the model.
+
+    Args:
+        config: What the run was told.
+        data: What it is trained on.
+        tuner: Where better hyperparameters come from, if any were searched for.
+    """
+    return RetrievalTrainer(
+        examples=data.examples,
+        candidates=data.candidates,
+        transform_graph=data.transform_graph,
+        hyperparameters=config.training,
+        preset=config.preset,
+        index=IndexOptions(config.index.kind, config.index.min_recall),
+        seen_table=config.serving.seen_table,
+        best_hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
+        code_version=source_fingerprint("components.trainer.component"),
+    ).with_id("Trainer")
+
+
+def index_validator_node(config: Config, model: BaseChannel) -> IndexValidator:
+    """Proves that a model can be served.
+
+    Args:
+        config: What the run was told.
+        model: The model.
+    """
+    return IndexValidator(
+        model=model,
+        min_recall=config.index.min_recall,
+        max_latency_ratio=config.index.max_latency_ratio,
+        code_version=source_fingerprint("components.index_validator.component"),
+    ).with_id("IndexValidator")
+
+
+def pusher_node(
+    config: Config,
+    model: BaseChannel,
+    model_blessing: BaseChannel,
+    infra_blessing: BaseChannel,
+    base_directory: str | RuntimeParameter,
+) -> ServingPusher:
+    """Pushes a model that was blessed.
+
+    Args:
+        config: What the run was told.
+        model: The model.
+        model_blessing: The Evaluator's verdict on it.
+        infra_blessing: The IndexValidator's verdict on it.
+        base_directory: Folder of the model's versions.
+    """
+    return ServingPusher(
+        model=model,
+        model_blessing=model_blessing,
+        infra_blessing=infra_blessing,
+        base_directory=base_directory,
+        config=json.dumps(presets.described(config)),
+        code_version=source_fingerprint("components.pusher.component"),
+    ).with_id("Pusher")
+
+
 def evaluator_node(
     config: Config,
     data: DataNodes,
     peers: PeerNodes,
     model: BaseChannel,
     baseline_model: BaseChannel | None,
+    gate: str | RuntimeParameter,
 ) -> RetrievalEvaluator:
     """Evaluates and gates a model.
 
@@ -192,6 +265,7 @@ def evaluator_node(
         peers: The peers on the same rows.
         model: The model.
         baseline_model: The model it is compared with, if any.
+        gate: Bounds that it is held to, `GateBounds` as JSON.
     """
     return RetrievalEvaluator(
         examples=data.examples,
@@ -199,7 +273,7 @@ def evaluator_node(
         model=model,
         peer_evaluation=peers.evaluation,
         baseline_model=baseline_model,
-        gate=gate_bounds(config),
+        gate=gate,
         slices=config.evaluation.slices,
         code_version=source_fingerprint("components.evaluator.component"),
     ).with_id("Evaluator")

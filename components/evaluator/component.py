@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
 from components.evaluator import executor
-from components.evaluator.gate import GateBounds
 from components.examples.artifacts import CANDIDATES
 from components.peers.names import PEER_EVALUATION
 
@@ -55,7 +55,7 @@ class RetrievalEvaluator(base_beam_component.BaseBeamComponent):
         model: The candidate model.
         peer_evaluation: What the peers reach on the same rows.
         baseline_model: The latest blessed model, or no model at all.
-        gate: Bounds that the candidate is held to.
+        gate: Bounds that the candidate is held to, `components.evaluator.gate.GateBounds` as JSON.
         slices: What to slice by, some of `components.evaluator.slice_names.slice_names`.
         code_version: Fingerprint of the code behind this component, part of its cache key.
     """
@@ -71,7 +71,7 @@ class RetrievalEvaluator(base_beam_component.BaseBeamComponent):
         model: types.BaseChannel,
         peer_evaluation: types.BaseChannel,
         baseline_model: types.BaseChannel | None,
-        gate: GateBounds,
+        gate: str | RuntimeParameter,
         slices: Sequence[str],
         code_version: str,
     ) -> None:
@@ -82,7 +82,7 @@ class RetrievalEvaluator(base_beam_component.BaseBeamComponent):
                 model=model,
                 peer_evaluation=peer_evaluation,
                 baseline_model=baseline_model,
-                gate=gate.to_json(),
+                gate=gate,
                 slices=json.dumps(list(slices)),
                 code_version=code_version,
                 evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),

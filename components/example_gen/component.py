@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
 from components.example_gen import executor
@@ -34,7 +35,7 @@ class RetrievalExampleGen(base_beam_component.BaseBeamComponent):
     Args:
         source: Dataset name or path, as `components.datasets.sources.resolve_source` takes it.
         source_sha256: Fingerprint of the raw files: data that changes under the same path must
-            not be answered from the cache.
+            not be answered from the cache. Empty where it cannot be known before the run.
         cache: Folder for downloaded archives.
         split: How events are split into train, valid and eval.
         code_version: Fingerprint of the code behind this component, part of its cache key.
@@ -47,7 +48,13 @@ class RetrievalExampleGen(base_beam_component.BaseBeamComponent):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
     def __init__(
-        self, *, source: str, source_sha256: str, cache: str, split: SplitSpec, code_version: str
+        self,
+        *,
+        source: str | RuntimeParameter,
+        source_sha256: str,
+        cache: str,
+        split: SplitSpec,
+        code_version: str,
     ) -> None:
         super().__init__(
             spec=RetrievalExampleGenSpec(

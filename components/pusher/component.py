@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
 from components.pusher import executor
@@ -61,7 +62,7 @@ class ServingPusher(base_component.BaseComponent):
         model: types.BaseChannel,
         model_blessing: types.BaseChannel,
         infra_blessing: types.BaseChannel,
-        base_directory: str,
+        base_directory: str | RuntimeParameter,
         config: str,
         code_version: str,
     ) -> None:

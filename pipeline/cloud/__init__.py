@@ -1,0 +1,1 @@
+"""The pipeline on Vertex AI Pipelines and Kubeflow Pipelines: compiled, then submitted."""
