@@ -1,11 +1,16 @@
 # Every target sets up what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types tests setup lock format clean
+.PHONY: help run test lint types tests image setup lock format clean
 
 # The Python that starts the set-up; the project's own Python is in .venv.
 PYTHON ?= python3
 ARGS ?=
 PYTEST_ARGS ?=
+# Name and tag of the image that `make image` makes.
+IMAGE ?=
+# More arguments, such as those of the other stack, see the Dockerfile.
+IMAGE_ARGS ?=
+DOCKER ?= docker
 
 BIN := .venv/bin
 
@@ -32,6 +37,10 @@ types: setup
 
 tests: setup ## the tests alone, for example make tests PYTEST_ARGS="-k schema"
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+image: ## build the container image, for example make image IMAGE=registry/retrieval:1
+	@test -n "$(IMAGE)" || { echo "IMAGE is missing: make image IMAGE=registry/retrieval:1" >&2; exit 2; }
+	$(DOCKER) build --build-arg REVISION=$$(git rev-parse HEAD) $(IMAGE_ARGS) --tag "$(IMAGE)" .
 
 format: setup ## put the code into shape
 	$(BIN)/ruff check --fix .
