@@ -27,7 +27,7 @@ RUN uv pip install --python /opt/retrieval/bin/python --no-deps --no-build-isola
         --compile-bytecode .
 
 FROM python:${PYTHON}-slim-${DEBIAN}
-ARG REVISION=unknown
+ARG REVISION=
 LABEL org.opencontainers.image.title="tfx-tfrs-retrieval" \
       org.opencontainers.image.description="Tasks of a retrieval pipeline on TensorFlow Extended" \
       org.opencontainers.image.licenses="Apache-2.0" \
@@ -39,6 +39,7 @@ COPY --from=build /opt/retrieval /opt/retrieval
 COPY runner.py LICENSE /home/retrieval/
 ENV PATH=/opt/retrieval/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
+    SOURCE_COMMIT="${REVISION}" \
     TF_CPP_MIN_LOG_LEVEL=2 \
     TF_USE_LEGACY_KERAS=1
 # By number: Kubernetes cannot tell by a name that it is not root.

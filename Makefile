@@ -40,7 +40,8 @@ tests: setup ## the tests alone, for example make tests PYTEST_ARGS="-k schema"
 
 image: ## build the container image, for example make image IMAGE=registry/retrieval:1
 	@test -n "$(IMAGE)" || { echo "IMAGE is missing: make image IMAGE=registry/retrieval:1" >&2; exit 2; }
-	$(DOCKER) build --build-arg REVISION=$$(git rev-parse HEAD) $(IMAGE_ARGS) --tag "$(IMAGE)" .
+	$(DOCKER) build --build-arg REVISION=$$(git rev-parse HEAD)$$(git diff --quiet HEAD || echo +) \
+		$(IMAGE_ARGS) --tag "$(IMAGE)" .
 
 format: setup ## put the code into shape
 	$(BIN)/ruff check --fix .
