@@ -13,6 +13,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
 from components.examples.artifacts import INTERFACE, SPLIT
+from components.provenance.recording import describe
 from components.serving.manifest import Manifest, ManifestError
 
 VERSION = "version"
@@ -48,6 +49,7 @@ class Executor(base_executor.BaseExecutor):
         baseline.set_int_custom_property(VERSION, version)
         baseline.set_int_custom_property(INTERFACE, manifest.interface_version)
         baseline.set_string_custom_property(SPLIT, manifest.split)
+        describe([baseline])
 
 
 def latest_other(base: str, candidate: Manifest) -> tuple[int, Manifest] | None:

@@ -34,9 +34,9 @@ def image_environment() -> dict[str, str]:
     """The variables that the image sets."""
     text = (_ROOT / "Dockerfile").read_text().replace("\\\n", " ")
     final_stage = text.rpartition("\nFROM ")[2]
-    return dict(
-        re.findall(r"\b([A-Z_]+)=(\S+)", " ".join(re.findall("^ENV .*$", final_stage, re.M)))
-    )
+    lines = re.findall(r"^ENV .*$", final_stage, re.MULTILINE)
+    found = re.findall(r"\b([A-Z_]+)=(\S+)", " ".join(lines))
+    return {name: value for name, value in found if "$" not in value}  # those are the build's
 
 
 class Container:
