@@ -18,6 +18,9 @@ _GRAPH = "saved_model.pb"
 _INTERNAL = "__saved_model_init_op"
 # What TensorFlow puts before the values of a failed assertion, each in brackets.
 _ASSERTION = "assertion failed: "
+# What it puts before and after the message of an operation.
+_HEADING = "Graph execution error:"
+_OPERATION = " [Op:"
 
 
 class RequestError(Exception):
@@ -134,8 +137,9 @@ def _require_one_batch(definition: meta_graph_pb2.SignatureDef, tensors: Mapping
 
 def _sentence(error: tf.errors.OpError) -> str:
     """The part of TensorFlow's message that is about the request."""
-    lines = [line.strip() for line in str(error.message).splitlines()]
-    # It comes before the place in the graph.
+    message, _, _ = str(error.message).partition(_OPERATION)
+    lines = [line.strip() for line in message.removeprefix(_HEADING).splitlines() if line.strip()]
+    # It comes before the place in the graph, where that is told.
     places = [place for place, line in enumerate(lines) if line.startswith("[[{{")]
     told = lines[max(places[0] - 1, 0)] if places else lines[0]
     if not told.startswith(_ASSERTION):

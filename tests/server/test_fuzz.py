@@ -63,6 +63,13 @@ def test_any_body(served: ServedModel, body: Any) -> None:
     _is_answered_or_refused(served, body)
 
 
+def test_an_example_that_is_none(served: ServedModel) -> None:
+    # The message that TensorFlow has for it ends at the zero and names no place in the graph.
+    body = {"signature_name": "evaluation", "inputs": {"examples": ["\0"]}}
+    with pytest.raises(RequestError, match=r"^Could not parse example input"):
+        predict(served, body)
+
+
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_inputs_that_nearly_fit(served: ServedModel, data: st.DataObject) -> None:
