@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from datetime import datetime, timezone
 
+from components import files
 from components.pusher.pushed_model import REMOVED_AT
-from components.pusher.version_folder import clear_incomplete, remove, tree_size
+from components.pusher.version_folder import clear_incomplete, remove
 from pipeline.failure import OutputError
 from pipeline.output_lock import locked_output
 from pipeline.paths import OutputPaths
@@ -45,7 +46,7 @@ def prune(paths: OutputPaths, keep: int) -> Pruned:
         records = VersionRecords.of(paths.metadata, writable=True)
         recorded, served = records.by_version(), paths.versions()
         base, removed = str(paths.serving), served[:-keep]
-        before = tree_size(base)
+        before = files.size(base)
         try:
             clear_incomplete(base)
             for number in removed:
@@ -54,7 +55,7 @@ def prune(paths: OutputPaths, keep: int) -> Pruned:
                     _record(records, recorded[number])
         except OSError as error:
             raise OutputError(f"{paths.serving} cannot be pruned: {error}.") from error
-        return Pruned(removed, served[-keep:], before - tree_size(base))
+        return Pruned(removed, served[-keep:], before - files.size(base))
 
 
 def _record(records: VersionRecords, removed: VersionRecord) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from components.pusher.version_folder import tree_size
+from components import files
 from pipeline.failure import OutputError
 from pipeline.paths import OutputPaths
 from pipeline.version_records import Judgement, VersionRecord, VersionRecords
@@ -75,7 +75,7 @@ def list_versions(paths: OutputPaths) -> list[Version]:
                 number=number,
                 path=path,
                 current=number == max(served, default=None),
-                size=tree_size(str(path)) if number in served else None,
+                size=files.size(str(path)) if number in served else None,
                 record=record,
                 judgement=records.judgement(record) if record else None,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from components import files
 from components.datasets.delimited import TextBlock
 from components.datasets.errors import DataError
 from components.datasets.raw import EventBlock
@@ -111,9 +112,9 @@ def read_block(folder: str, block: EventBlock) -> TextBlock:
     Raises:
         DataError: The file is missing or shorter than when the range was made.
     """
-    path = Path(folder, block.file)
+    path = f"{folder}/{block.file}"
     try:
-        with path.open("rb") as stream:
+        with files.open_file(path) as stream:
             stream.seek(block.start)
             data = stream.read(block.stop - block.start)
     except FileNotFoundError as error:
@@ -125,9 +126,9 @@ def read_block(folder: str, block: EventBlock) -> TextBlock:
     return TextBlock(block.file, data, lambda: _line_at(path, block.start))
 
 
-def _line_at(path: Path, offset: int) -> int:
+def _line_at(path: str, offset: int) -> int:
     number, left = 1, offset
-    with path.open("rb") as stream:
+    with files.open_file(path) as stream:
         while left > 0 and (chunk := stream.read(min(left, 1 << 20))):
             number += chunk.count(b"\n")
             left -= len(chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from absl import logging
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 
+from components import files
 from components.datasets.errors import DataError
 from components.datasets.layouts import open_dataset
 from components.datasets.raw import EventBlock
@@ -132,8 +134,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Raises:
             DataError: The first bad input that the pipeline met.
         """
-        results = CollectedResults(os.path.join(examples_uri, "results"))
+        folder = os.path.join(examples_uri, "results")
+        results = CollectedResults(folder)
         try:
+            tables = _for_workers(tables, blocks, folder)
             with self._make_beam_pipeline() as pipeline:
                 read = (
                     pipeline
@@ -149,6 +153,19 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             return results.load()["result"]
         finally:
             results.discard()
+
+
+def _for_workers(tables: ingest.Tables, blocks: list[EventBlock], folder: str) -> ingest.Tables:
+    """The tables, with the events where workers can read them.
+
+    Artifacts are on an object store where workers may be other machines: then the files of events
+    are copied there too, until they are read.
+    """
+    if not files.is_remote(folder):
+        return tables
+    files.copy_files(tables.raw.folder, sorted({block.file for block in blocks}), folder)
+    raw: Any = tables.raw  # a dataclass, whatever the layout
+    return dataclasses.replace(tables, raw=dataclasses.replace(raw, folder=folder))
 
 
 def _require_rows(counts: collections.Counter[str], spec: splits.SplitSpec) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
+from components import files
 from components.index_validator.checks import LOADS
 from components.index_validator.loaded_model import Bounds
 from components.provenance.recording import recorded
@@ -44,11 +48,23 @@ class Executor(base_executor.BaseExecutor):
             output_dict[standard_component_specs.INFRA_BLESSING_KEY]
         )
         bounds = Bounds(exec_properties["min_recall"], exec_properties["max_latency_ratio"])
-        reasons = check_in_fresh_process(path_utils.serving_model_dir(model.uri), bounds)
+        with _on_this_machine(path_utils.serving_model_dir(model.uri)) as folder:
+            reasons = check_in_fresh_process(folder, bounds)
         passed = all(reason["passed"] for reason in reasons)
         io_utils.write_string_file(os.path.join(blessing.uri, _FILES[passed]), "")
         blessing.set_int_custom_property(_BLESSED_PROPERTY, int(passed))
         blessing.set_string_custom_property(REASONS, json.dumps(reasons))
+
+
+@contextlib.contextmanager
+def _on_this_machine(folder: str) -> Iterator[str]:
+    """The folder, or a copy of one on an object store: servers load from their own disk as well."""
+    if not files.is_remote(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as copy:
+        files.copy_files(folder, files.list_files(folder), copy)
+        yield copy
 
 
 def check_in_fresh_process(folder: str, bounds: Bounds) -> list[dict[str, Any]]:

@@ -1,12 +1,12 @@
-"""A checksum over the files of a folder; of one on this machine it loads without TFX."""
+"""A checksum over the files of a folder; of one on this machine it loads without TensorFlow."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import os
-from typing import IO, Any
+
+from components import files
 
 _CHUNK = 1 << 20
 
@@ -29,19 +29,18 @@ def digest(place: str) -> Digest:
     """Reads all files of a folder, or a single file.
 
     Args:
-        place: Its path, or the URI of one on a filesystem that TFX knows.
+        place: Its path, or the URL of one on an object store.
 
     Raises:
         OSError: There is none, or a file cannot be read.
     """
-    is_folder = _exists(place, folder=True)
-    if not is_folder and not _exists(place, folder=False):
+    if not files.exists(place):
         raise FileNotFoundError(f"{place} does not exist")
-    names = relative_paths(place) if is_folder else [""]
+    names = files.list_files(place) if files.is_folder(place) else [""]
     total, size = hashlib.sha256(), 0
     for name in names:
         contents = hashlib.sha256()
-        with _open(os.path.join(place, name) if name else place) as stream:
+        with files.open_file(os.path.join(place, name) if name else place) as stream:
             while chunk := stream.read(_CHUNK):
                 contents.update(chunk)
                 size += len(chunk)
@@ -51,38 +50,6 @@ def digest(place: str) -> Digest:
 
 def bytes_on_disk(place: str) -> int | None:
     """Bytes of a folder or a file; None where there is none, or it is not on this machine."""
-    if is_remote(place) or not os.path.exists(place):
+    if files.is_remote(place) or not files.exists(place):
         return None
-    if os.path.isfile(place):
-        return os.path.getsize(place)
-    return sum(os.path.getsize(os.path.join(place, name)) for name in relative_paths(place))
-
-
-def relative_paths(folder: str) -> list[str]:
-    """Sorted relative paths of all files below a folder; links are followed."""
-    walked = _fileio().walk(folder) if is_remote(folder) else os.walk(folder, followlinks=True)
-    paths = (os.path.join(root, name) for root, _, names in walked for name in names)
-    return sorted(os.path.relpath(path, folder) for path in paths)
-
-
-def is_remote(place: str) -> bool:
-    """Whether a place is not on a filesystem of this machine."""
-    return "://" in place
-
-
-def _exists(place: str, folder: bool) -> bool:
-    if is_remote(place):
-        return bool(_fileio().isdir(place) if folder else _fileio().exists(place))
-    return os.path.isdir(place) if folder else os.path.isfile(place)
-
-
-def _open(path: str) -> contextlib.AbstractContextManager[IO[bytes]]:
-    if is_remote(path):
-        return _fileio().open(path, "rb")  # type: ignore[no-any-return]
-    return open(path, "rb")
-
-
-def _fileio() -> Any:
-    from tfx.dsl.io import fileio
-
-    return fileio
+    return files.size(place)

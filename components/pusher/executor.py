@@ -7,6 +7,7 @@ from typing import Any
 
 from absl import logging
 from tfx.components.pusher import executor as tfx_executor
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 
 from components.provenance.recording import recorded
@@ -41,7 +42,7 @@ class Executor(tfx_executor.Executor):
         pushed_model = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
         )
-        os.makedirs(pushed_model.uri, exist_ok=True)
+        fileio.makedirs(pushed_model.uri)
         pushed_model.set_string_custom_property(CONFIG, exec_properties[CONFIG])
         # TFX's Pusher asks only for those blessings that it is given.
         is_judged = all(input_dict.get(name) for name in _BLESSINGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.provenance.files import is_remote
+from components.files import is_remote
 
 
 def short_place(place: str, output: Path) -> str:

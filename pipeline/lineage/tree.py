@@ -13,7 +13,8 @@ from rich.filesize import decimal
 from rich.text import Text
 from rich.tree import Tree
 
-from components.provenance.files import bytes_on_disk, is_remote
+from components.files import is_remote
+from components.provenance.files import bytes_on_disk
 from components.provenance.names import FILES_BYTES, GIT_COMMIT, GIT_MODIFIED
 from components.pusher.pushed_model import OUTCOME_NOT_BLESSED
 from pipeline.lineage.graph import Artifact

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from tfx.types import standard_artifacts
 
 from components.pusher import executor, version_folder
@@ -97,3 +98,26 @@ def test_never_pushes_a_model_that_was_not_judged(tmp_path: Path) -> None:
         )
         assert pushed.get_string_custom_property("outcome") == "not_blessed"
         assert not (tmp_path / "serving").exists()
+
+
+def test_a_push_to_an_object_store(tmp_path: Path) -> None:
+    base, model = f"ram://{tmp_path.name}/serving", _model(tmp_path / "model", "a").uri
+    assert version_folder.current_version(base) is None
+    version = version_folder.push(f"{model}/Format-Serving", base)
+    assert version_folder.current_version(base) == version
+    assert version_folder.same_tree(f"{model}/Format-Serving", f"{base}/{version}")
+    checksums = [
+        version_folder.tree_sha256(folder)
+        for folder in (f"{model}/Format-Serving", f"{base}/{version}")
+    ]
+    assert checksums[0] == checksums[1]
+    # A push that was killed there leaves a version without the file that is written last.
+    tf.io.gfile.makedirs(f"{base}/{version + 5}")
+    with tf.io.gfile.GFile(f"{base}/{version + 5}/fingerprint.pb", "w") as stream:
+        stream.write("half")
+    assert version_folder.current_version(base) == version
+    again = version_folder.push(f"{base}/{version}", base)
+    assert sorted(tf.io.gfile.listdir(base)) == sorted([str(version), str(again)])
+    local = tmp_path / "local"
+    back = version_folder.push(f"{base}/{again}", str(local))
+    assert version_folder.same_tree(f"{model}/Format-Serving", str(local / str(back)))
