@@ -67,7 +67,7 @@ def create_pipeline(
     data = _data(config, source)
     peers = peer_nodes(config, data)
     tuner = tuner_node(config, data) if tune else None
-    trainer = trainer_node(config, data, tuner)
+    trainer = trainer_node(config, data, paths.checkpoints, tuner)
     model = trainer.outputs["model"]
     baseline_model = Resolver(
         strategy_class=LatestOtherBlessedModel,

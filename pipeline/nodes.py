@@ -187,12 +187,15 @@ def tuner_node(config: Config, data: DataNodes) -> RetrievalTuner:
     ).with_id("Tuner")
 
 
-def trainer_node(config: Config, data: DataNodes, tuner: RetrievalTuner | None) -> RetrievalTrainer:
+def trainer_node(
+    config: Config, data: DataNodes, checkpoints: str, tuner: RetrievalTuner | None
+) -> RetrievalTrainer:
     """Trains and exports the model.
 
     Args:
         config: What the run was told.
         data: What it is trained on.
+        checkpoints: Folder where a training that is killed leaves what the next one goes on from.
         tuner: Where better hyperparameters come from, if any were searched for.
     """
     return RetrievalTrainer(
@@ -203,6 +206,7 @@ def trainer_node(config: Config, data: DataNodes, tuner: RetrievalTuner | None) 
         preset=config.preset,
         index=IndexOptions(config.index.kind, config.index.min_recall),
         seen_table=config.serving.seen_table,
+        checkpoints=checkpoints,
         best_hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         code_version=source_fingerprint("components.trainer.component"),
     ).with_id("Trainer")

@@ -29,6 +29,11 @@ class OutputPaths:
         return self.output / "artifacts"
 
     @property
+    def checkpoints(self) -> str:
+        """What trainings that were killed leave for the next one to go on from."""
+        return f"{self.artifacts}/checkpoints"
+
+    @property
     def metadata(self) -> Path:
         """SQLite database of ML Metadata."""
         return self.output / "metadata" / "metadata.db"

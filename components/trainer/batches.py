@@ -51,6 +51,8 @@ def training_batches(
     batch_size: int,
     returning_share: float,
     seed: int,
+    first_pass: int = 0,
+    replicas: int = 1,
 ) -> tf.data.Dataset:
     """Endless batches of a train split, each pass in a new order; its remainder is left out.
 
@@ -63,6 +65,8 @@ def training_batches(
         batch_size: Pairs per batch.
         returning_share: Share of the pairs whose query comes long after all its other events.
         seed: Of the order, and of who returns.
+        first_pass: Number of the first pass: a training that goes on has had those before.
+        replicas: Parts, one after the other, that each batch comes in.
     """
     contexts = Contexts(train_split)
     of_query = Lists(events.candidate, events.splits).ragged()
@@ -78,8 +82,11 @@ def training_batches(
             tf.reshape(order[: steps * batch_size], [steps, batch_size])
         )
 
-    def batch_of(step: tf.Tensor, rows: tf.Tensor) -> Batch:
-        context, candidate, _ = contexts.of(rows)
+    def batch_of(step: tf.Tensor, rows: tf.Tensor, part: tf.Tensor) -> Batch:
+        # The rows of this part, then those of the parts that follow it.
+        rows = tf.roll(rows, -part * (batch_size // replicas), axis=0)
+        rows, elsewhere = rows[: batch_size // replicas], rows[batch_size // replicas :]
+        context, candidate, *_ = contexts.of(rows)
         seen = tf.gather(of_query, context.query)
         is_other = seen.values != tf.gather(candidate, row_numbers(seen))
         context = context._replace(seen=keep(seen, is_other))
@@ -87,11 +94,23 @@ def training_batches(
             drawn = tf.random.stateless_uniform(
                 [batch_size], seed=tf.stack([tf.constant(-seed, tf.int64), step])
             )
+            drawn = tf.reshape(drawn, [replicas, -1])[part]
             context = _returning(context, drawn < returning_share)
-        return Batch(context, candidate, tf.gather(weight, rows))
+        if replicas == 1:
+            return Batch(context, candidate, tf.gather(weight, rows))
+        others = contexts.of(elsewhere).candidate
+        return Batch(context, candidate, tf.gather(weight, rows), others)
+
+    def parts_of(step: tf.Tensor, rows: tf.Tensor) -> tf.data.Dataset:
+        parts = tf.data.Dataset.range(replicas)
+        return parts.map(lambda part: batch_of(step, rows, part))
 
     return (
-        tf.data.Dataset.range(tf.int64.max).flat_map(one_pass).enumerate().map(batch_of).prefetch(2)
+        tf.data.Dataset.range(first_pass, tf.int64.max)
+        .flat_map(one_pass)
+        .enumerate(first_pass * steps)
+        .flat_map(parts_of)
+        .prefetch(2)
     )
 
 

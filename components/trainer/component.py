@@ -20,6 +20,7 @@ class RetrievalTrainerSpec(types.ComponentSpec):
         "preset": component_spec.ExecutionParameter(type=str),
         "index": component_spec.ExecutionParameter(type=str),
         "seen_table": component_spec.ExecutionParameter(type=int),
+        "checkpoints": component_spec.ExecutionParameter(type=str),
         "code_version": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -55,6 +56,7 @@ class RetrievalTrainer(base_component.BaseComponent):
         preset: Name of the preset that they come from, for the manifest of the model.
         index: What the index of the model has to be.
         seen_table: Whether the model is to know the events of its queries.
+        checkpoints: Folder where a training that is killed leaves what the next one goes on from.
         best_hyperparameters: Values that a Tuner found, which replace those of `hyperparameters`.
         code_version: Fingerprint of the code behind this component, part of its cache key.
     """
@@ -72,6 +74,7 @@ class RetrievalTrainer(base_component.BaseComponent):
         preset: str,
         index: IndexOptions,
         seen_table: bool,
+        checkpoints: str,
         best_hyperparameters: types.BaseChannel | None,
         code_version: str,
     ) -> None:
@@ -84,6 +87,7 @@ class RetrievalTrainer(base_component.BaseComponent):
                 preset=preset,
                 index=index.to_json(),
                 seen_table=int(seen_table),
+                checkpoints=checkpoints,
                 best_hyperparameters=best_hyperparameters,
                 code_version=code_version,
                 model=types.Channel(type=standard_artifacts.Model),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import tempfile
 from typing import Any
 
 from tfx.dsl.components.base import base_executor
@@ -13,12 +14,14 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
 from components.provenance.names import FIT_SECONDS, TRAINING_CURVE
-from components.provenance.recording import recorded
+from components.provenance.recording import describe
 from components.serving import extras
 from components.serving.indexes.choice import choose
 from components.serving.indexes.options import SCANN, IndexOptions
 from components.serving.indexes.scann_ops import load_ops
 from components.trainer import index, training
+from components.trainer.checkpoints import checkpoint_folder, discard
+from components.trainer.distribution import is_chief, strategy_of
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.inputs import TrainingInputs
 
@@ -28,14 +31,16 @@ _TRAINING_CURVE_FILE = "training_curve.json"
 class Executor(base_executor.BaseExecutor):
     """Executor of `components.trainer.component.RetrievalTrainer`."""
 
-    @recorded
     def Do(
         self,
         input_dict: dict[str, list[Any]],
         output_dict: dict[str, list[Any]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the SavedModel; into the model run, TensorBoard logs and the training curve."""
+        """Writes the SavedModel; into the model run, TensorBoard logs and the training curve.
+
+        Of several workers only the chief writes.
+        """
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict[standard_component_specs.MODEL_KEY])
         model_run = artifact_utils.get_single_instance(
@@ -44,10 +49,22 @@ class Executor(base_executor.BaseExecutor):
         options = IndexOptions.from_json(exec_properties["index"])
         if options.kind == SCANN:
             load_ops()  # what is missing is told before a long training
+        hyperparameters = _hyperparameters(input_dict, exec_properties)
+        # Workers have to find each other before anything else of TensorFlow is used.
+        strategy = strategy_of(hyperparameters.distribution)
         inputs = TrainingInputs.read(input_dict)
         data = inputs.data
-        hyperparameters = _hyperparameters(input_dict, exec_properties)
-        fitted = inputs.train(hyperparameters, model_run.uri)
+        checkpoints = checkpoint_folder(
+            exec_properties["checkpoints"],
+            hyperparameters.to_json(),
+            exec_properties["code_version"],
+            *(artifacts[0].uri for _, artifacts in sorted(input_dict.items()) if artifacts),
+        )
+        if not is_chief(strategy):
+            with tempfile.TemporaryDirectory() as folder:
+                inputs.train(hyperparameters, folder, checkpoints)
+            return
+        fitted = inputs.train(hyperparameters, model_run.uri, checkpoints)
         scorer = index.build_scorer(
             fitted, data.events.queries, hyperparameters, data.definition.context_features()
         )
@@ -75,6 +92,8 @@ class Executor(base_executor.BaseExecutor):
         model.set_string_custom_property(training.VALID_METRIC, f"{max(valid):.6f}")
         model.set_string_custom_property("index", json.dumps(choice.described()))
         model.set_string_custom_property("hyperparameters", hyperparameters.to_json())
+        describe(artifact for artifacts in output_dict.values() for artifact in artifacts)
+        discard(checkpoints)
 
 
 def _hyperparameters(

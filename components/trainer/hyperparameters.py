@@ -8,6 +8,8 @@ import json
 OPTIMIZERS = ("adagrad", "adam")
 SOFTMAXES = ("auto", "full", "in_batch")
 HISTORIES = ("none", "earlier", "all")
+# See `components.trainer.distribution`.
+DISTRIBUTIONS = ("none", "mirrored", "multi_worker_mirrored")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +53,9 @@ class Hyperparameters:
         returning_share: Share of the training examples whose query comes as a visitor who returns
             long after: with all its other train events, and none of them recent.
         seed: Seed of initial weights, shuffling and dropout.
+        distribution: `none` for one device, `mirrored` for all devices of this machine,
+            `multi_worker_mirrored` for the machines that TF_CONFIG names. Each device has its share
+            of every batch; what is dropped out differs with their number, and nothing else.
     """
 
     embedding_dimension: int = 64
@@ -78,12 +83,14 @@ class Hyperparameters:
     query_dropout: float = 0.5
     returning_share: float = 0.1
     seed: int = 42
+    distribution: str = "none"
 
     def __post_init__(self) -> None:
         for name, known in (
             ("optimizer", OPTIMIZERS),
             ("softmax", SOFTMAXES),
             ("history", HISTORIES),
+            ("distribution", DISTRIBUTIONS),
         ):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} {getattr(self, name)!r} is not one of {', '.join(known)}")

@@ -41,12 +41,18 @@ class TrainingInputs:
         )
         return cls(data, valid_split)
 
-    def train(self, hyperparameters: Hyperparameters, log_folder: str) -> training.Training:
+    def train(
+        self,
+        hyperparameters: Hyperparameters,
+        log_folder: str,
+        checkpoint_folder: str | None = None,
+    ) -> training.Training:
         """Fits a model, see `training.train`.
 
         Args:
             hyperparameters: Of model and training.
             log_folder: Where TensorBoard finds the training curve.
+            checkpoint_folder: Where each epoch leaves a checkpoint; None for no checkpoints.
         """
         return training.train(
             self.data.train_split,
@@ -56,4 +62,5 @@ class TrainingInputs:
             preprocessing.query_feature_widths(),
             hyperparameters,
             log_folder,
+            checkpoint_folder,
         )

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from components.serving.context import QueryContext, row_numbers
+from components.trainer import distribution
 from components.trainer.candidate_tower import CandidateTower
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.query_tower import QueryTower
@@ -29,11 +30,14 @@ class Batch(NamedTuple):
         context: What is known when each happens; what is seen are all other train events.
         candidate: Positions of the candidates [B], int64.
         weight: What each pair counts in the loss [B], float32.
+        elsewhere: Positions of the candidates of the batch's other pairs, which other devices
+            have [any], int64; None where there are none.
     """
 
     context: QueryContext
     candidate: tf.Tensor
     weight: tf.Tensor
+    elsewhere: tf.Tensor | None = None
 
 
 class TwoTowerModel(tfrs.Model):
@@ -89,7 +93,7 @@ class TwoTowerModel(tfrs.Model):
         if training:
             # Stateless: equal seeds must give equal models.
             step = tf.cast(self.optimizer.iterations, tf.int64)
-            seed = tf.stack([tf.constant(self._hyperparameters.seed, tf.int64), step * 4])
+            seed = tf.stack([self._hyperparameters.seed + distribution.replica(), step * 4])
         query_vectors = self.query_tower(context, seed)
         if self.softmax == "full":
             return self._full_softmax(query_vectors, inputs)
@@ -123,6 +127,8 @@ class TwoTowerModel(tfrs.Model):
     def _in_batch_softmax(self, query_vectors: tf.Tensor, inputs: Batch) -> tf.Tensor:
         """The softmax over the candidates of the batch, which stand for the catalogue."""
         seen, candidate = inputs.context.seen, inputs.candidate
+        if inputs.elsewhere is not None:
+            candidate = tf.concat([candidate, inputs.elsewhere], axis=0)
         probability, mask = None, None
         if self._hyperparameters.logq_correction:
             probability = tf.gather(self._sampling_probability, candidate)
@@ -157,7 +163,7 @@ class TwoTowerModel(tfrs.Model):
         Autograph has nothing to convert here, and takes most of a short training on TF 2.16.
         """
         if force or getattr(self, "train_function", None) is None:
-            step = tf.function(self.train_step, autograph=False)
+            step = tf.function(distribution.step_of(self.train_step), autograph=False)
             self.train_function = lambda iterator: step(next(iterator))
         return self.train_function
 

@@ -13,7 +13,9 @@ from absl import logging
 
 from components.serving import ranking
 from components.serving.query_events import QueryEvents
+from components.trainer import distribution
 from components.trainer.batches import Contexts, training_batches
+from components.trainer.checkpoints import EpochCheckpoints
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.model import TwoTowerModel
 from components.transform.reading import CandidateTable, Interactions
@@ -51,6 +53,7 @@ def train(
     feature_widths: dict[str, int],
     hyperparameters: Hyperparameters,
     log_folder: str,
+    checkpoint_folder: str | None = None,
 ) -> Training:
     """Fits the model; equal arguments give equal weights.
 
@@ -62,6 +65,8 @@ def train(
         feature_widths: Number of labels or buckets of each transformed query feature, by name.
         hyperparameters: Of model and training.
         log_folder: Where TensorBoard finds the training curve.
+        checkpoint_folder: Where each epoch leaves a checkpoint, and where this goes on from one
+            that is there; None for no checkpoints.
     """
     started = time.monotonic()
     tf_keras.utils.set_random_seed(hyperparameters.seed)
@@ -69,48 +74,66 @@ def train(
     weights = event_weights(train_split.time, hyperparameters.recency_days)
     # One more event each: a candidate never seen in train has a finite logarithm.
     popularity = np.bincount(train_split.candidate, weights, len(candidates)) + 1
-    model = TwoTowerModel(
-        events.queries,
-        counts,
-        popularity / popularity.sum(),
-        candidates.features,
-        feature_widths,
-        hyperparameters,
-    )
+
+    def build() -> TwoTowerModel:
+        return TwoTowerModel(
+            events.queries,
+            counts,
+            popularity / popularity.sum(),
+            candidates.features,
+            feature_widths,
+            hyperparameters,
+        )
+
     batch_size = min(hyperparameters.batch_size, len(train_split))
     steps = len(train_split) // batch_size
-    model.compile(optimizer=_optimizer(hyperparameters, steps))
-    # With every variable in place the step is traced once instead of twice.
-    model.optimizer.build(model.trainable_variables)
-    callbacks: list[tf_keras.callbacks.Callback] = [ValidAccuracy(valid_split)]
+    strategy = distribution.strategy_of(hyperparameters.distribution)
+    distribution.require_even_parts(strategy, batch_size)
+    with strategy.scope():
+        model = build()
+        model.compile(optimizer=_optimizer(hyperparameters, steps))
+        # With every variable in place the step is traced once instead of twice.
+        model.optimizer.build(model.trainable_variables)
+    early_stopping = None
     if hyperparameters.patience:
-        callbacks.append(
-            tf_keras.callbacks.EarlyStopping(
-                VALID_METRIC,
-                mode="max",
-                patience=hyperparameters.patience,
-                restore_best_weights=True,
-            )
+        early_stopping = tf_keras.callbacks.EarlyStopping(
+            VALID_METRIC,
+            mode="max",
+            patience=hyperparameters.patience,
+            restore_best_weights=True,
         )
-    callbacks.append(tf_keras.callbacks.TensorBoard(log_folder, write_graph=False))
-    history = model.fit(
-        training_batches(
-            train_split,
-            events,
-            weights,
-            batch_size,
-            hyperparameters.returning_share,
-            hyperparameters.seed,
-        ),
-        epochs=hyperparameters.epochs,
+    checkpoints = EpochCheckpoints(
+        model, checkpoint_folder, early_stopping, distribution.is_chief(strategy)
+    )
+    checkpoints.restore()
+    progress = checkpoints.progress
+    tensorboard = tf_keras.callbacks.TensorBoard(log_folder, write_graph=False)
+    batches = training_batches(
+        train_split,
+        events,
+        weights,
+        batch_size,
+        hyperparameters.returning_share,
+        hyperparameters.seed,
+        progress.epochs,
+        strategy.num_replicas_in_sync,
+    )
+    model.fit(
+        distribution.dealt_out(strategy, batches),
+        initial_epoch=progress.epochs,
+        epochs=progress.epochs if progress.stopped else hyperparameters.epochs,
         steps_per_epoch=steps,
-        callbacks=callbacks,
+        callbacks=[
+            callback
+            for callback in (ValidAccuracy(valid_split), early_stopping, checkpoints, tensorboard)
+            if callback
+        ],
         verbose=0,
     )
     return Training(
-        model=model,
+        model=distribution.on_one_device(strategy, model, build),
         counts=counts,
-        history={name: [float(v) for v in values] for name, values in history.history.items()},
+        history=progress.history,
         seconds=time.monotonic() - started,
     )
 
@@ -147,7 +170,7 @@ class ValidAccuracy(tf_keras.callbacks.Callback):
         hits, hits_of_all = 0, 0
         for start in range(0, self._size, _RANKING_BATCH):
             rows = tf.range(start, min(start + _RANKING_BATCH, self._size), dtype=tf.int64)
-            context, candidate, _ = self._contexts.of(rows)
+            context, candidate, *_ = self._contexts.of(rows)
             ranks = ranking.rank_candidates(
                 functools.partial(_scores, self.model.query_tower(context), vectors),
                 len(vectors),

@@ -149,6 +149,7 @@ def run_trainer(
             "preset": "test",
             "index": index.to_json(),
             "seen_table": int(seen_table),
+            "checkpoints": str(output / "checkpoints"),
             "code_version": "",
         },
     )

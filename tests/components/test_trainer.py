@@ -71,7 +71,9 @@ def _with_features(split: Interactions) -> Interactions:
     return dataclasses.replace(split, features={"query_group": split.query % 3})
 
 
-def _train(hyperparameters: Hyperparameters, folder: Path) -> Training:
+def _train(
+    hyperparameters: Hyperparameters, folder: Path, checkpoints: str | None = None
+) -> Training:
     train_split = _with_features(interactions(_TRAIN))
     return training.train(
         train_split,
@@ -81,6 +83,7 @@ def _train(hyperparameters: Hyperparameters, folder: Path) -> Training:
         {"query_group": 3},
         hyperparameters,
         str(folder),
+        checkpoints,
     )
 
 
