@@ -61,9 +61,11 @@ def evaluate(folder: Path) -> dict[str, Any]:
 
         from components.evaluator import executor as evaluator
         from components.peer_evaluator import executor as peer_evaluator
-        from pipeline.dag import BEAM_ARGUMENTS
+        from pipeline.beam_engines import BeamSection, beam_arguments
     context = base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=BEAM_ARGUMENTS, tmp_dir=str(folder / "temporary"), unique_id="1"
+        beam_pipeline_args=beam_arguments(BeamSection()),
+        tmp_dir=str(folder / "temporary"),
+        unique_id="1",
     )
 
     slices = json.dumps(slice_names(MOVIELENS))

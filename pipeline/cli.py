@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +21,11 @@ from pipeline import inspection_cli, presets
 from pipeline.config import Config
 from pipeline.failure import OutputError, ServiceError, UsageError
 from pipeline.lineage.command import app as lineage
+from pipeline.output_options import DEFAULT_OUTPUT, Metadata, Output, output_paths
 from pipeline.request_time import parse_request_time
 
 _FAILED = 1
 _USAGE = 2
-_DEFAULT_OUTPUT = Path("output")
 _TFDS_PREFIX = "tfds:"
 
 app = typer.Typer(
@@ -36,9 +37,6 @@ app = typer.Typer(
     "Without a command it does what [bold]run[/bold] does.",
 )
 
-Output = Annotated[
-    Path, typer.Option("--output", help="Folder for metadata, artifacts, logs and serving/.")
-]
 Data = Annotated[
     str | None,
     typer.Option(
@@ -67,6 +65,15 @@ Cache = Annotated[
     Path | None,
     typer.Option("--cache", help="Folder for downloads; put archives here to work offline."),
 ]
+Beam = Annotated[
+    str | None,
+    typer.Option(
+        "--beam",
+        metavar="ENGINE",
+        help="local, multiprocess, dataflow, flink or spark; what an engine needs is given by"
+        " --set beam.KEY=VALUE.",
+    ),
+]
 Tune = Annotated[
     bool,
     typer.Option("--tune", help="First search for better hyperparameters, tuning.trials times."),
@@ -82,9 +89,11 @@ def run(
     data: Data = None,
     split: Split = None,
     preset: Preset = presets.DEFAULT,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
     assignments: Assignments = None,
     cache: Cache = None,
+    beam: Beam = None,
+    metadata: Metadata = None,
     tune: Tune = False,
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +101,7 @@ def run(
 
     Exit code 0: pushed, or unchanged. 1: an error. 2: wrong usage. 3: the model was not blessed.
     """
-    config = config_of(preset, data, split, cache, assignments or [])
+    config = config_of(preset, assignments, _options(data, split, cache, beam, metadata))
     from pipeline.local import run as run_locally
 
     raise typer.Exit(run_locally(config, output, as_json, tune=tune))
@@ -106,16 +115,19 @@ def evaluate(
     data: Data = None,
     split: Split = None,
     preset: Preset = presets.DEFAULT,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
     assignments: Assignments = None,
     cache: Cache = None,
+    beam: Beam = None,
+    metadata: Metadata = None,
     as_json: AsJson = False,
 ) -> None:
     """Score an exported model on the eval split of any data, without training; by slices too.
 
     Exit code 0: it would be blessed. 1: an error. 2: wrong usage. 3: it would not be blessed.
     """
-    _evaluate(config_of(preset, data, split, cache, assignments or []), output, as_json, model)
+    config = config_of(preset, assignments, _options(data, split, cache, beam, metadata))
+    _evaluate(config, output, as_json, model)
 
 
 @app.command()
@@ -125,13 +137,15 @@ def compare(
     data: Data = None,
     split: Split = None,
     preset: Preset = presets.DEFAULT,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
     assignments: Assignments = None,
     cache: Cache = None,
+    beam: Beam = None,
+    metadata: Metadata = None,
     as_json: AsJson = False,
 ) -> None:
     """Show two exported models side by side on the same rows, with intervals."""
-    config = config_of(preset, data, split, cache, assignments or [])
+    config = config_of(preset, assignments, _options(data, split, cache, beam, metadata))
     _evaluate(config, output, as_json, second, first)
 
 
@@ -157,7 +171,7 @@ def recommend(
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=SERVED, help="How many movies.")] = 10,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print the movies that the latest pushed model recommends to a user, or by a history."""
@@ -194,7 +208,7 @@ def recommend(
 
 @app.command()
 def serve(
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen at; 0.0.0.0 for every network.")
     ] = "127.0.0.1",
@@ -214,15 +228,15 @@ def serve(
 
 @app.command()
 def versions(
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
+    metadata: Metadata = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """List the versions that were pushed: how good they are, and which one is current."""
-    from pipeline.paths import OutputPaths
     from pipeline.versions import list_versions
     from pipeline.versions_table import versions_table
 
-    paths = OutputPaths.of(output)
+    paths = output_paths(output, metadata)
     found = list_versions(paths)
     if as_json:
         current = next((version.number for version in found if version.current), None)
@@ -241,14 +255,14 @@ def rollback(
             help="The version to go back to; the one served before the current one if left out.",
         ),
     ] = None,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
+    metadata: Metadata = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make an earlier version current again, by publishing it under a new number."""
-    from pipeline.paths import OutputPaths
     from pipeline.rollback import roll_back
 
-    done = roll_back(OutputPaths.of(output), version)
+    done = roll_back(output_paths(output, metadata), version)
     if as_json:
         print(json.dumps({**dataclasses.asdict(done), "path": str(done.path)}))
         return
@@ -263,15 +277,15 @@ def prune(
     keep: Annotated[
         int, typer.Option("--keep", min=1, help="How many of the newest to keep, with the current.")
     ],
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
+    metadata: Metadata = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Remove old versions from the serving folder; the current one always stays."""
-    from pipeline.paths import OutputPaths
     from pipeline.prune import prune as prune_versions
     from pipeline.versions_table import megabytes
 
-    done = prune_versions(OutputPaths.of(output), keep)
+    done = prune_versions(output_paths(output, metadata), keep)
     if as_json:
         print(json.dumps(dataclasses.asdict(done)))
         return
@@ -289,6 +303,8 @@ def main(arguments: Sequence[str]) -> int:
     Args:
         arguments: The command line without the program's name; `run` may be left out.
     """
+    # The C++ of ml_metadata tells of every connection.
+    os.environ.setdefault("GLOG_minloglevel", "2")
     arguments = list(arguments)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments.insert(0, "run")
@@ -320,15 +336,30 @@ def _evaluate(
     raise typer.Exit(run_locally(config, output, as_json, models))
 
 
+def _options(
+    data: str | None,
+    split: str | None,
+    cache: Path | None,
+    beam: str | None,
+    metadata: str | None,
+) -> dict[str, str | Path | None]:
+    return {
+        "data.source": data,
+        "split.method": split,
+        "data.cache": cache,
+        "beam.engine": beam,
+        "metadata.url": metadata,
+    }
+
+
 def config_of(
-    preset: str, data: str | None, split: str | None, cache: Path | None, assignments: list[str]
+    preset: str, assignments: list[str] | None, options: dict[str, str | Path | None]
 ) -> Config:
     """The preset with the options and then the assignments applied."""
-    options = {"data.source": data, "split.method": split, "data.cache": cache}
     given = [
         f"{key}={json.dumps(str(value))}" for key, value in options.items() if value is not None
     ]
-    return presets.load(preset, [*given, *assignments])
+    return presets.load(preset, [*given, *(assignments or [])])
 
 
 def _fail(sentence: str, code: int) -> int:

@@ -6,17 +6,21 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from components.evaluator.slice_names import slice_names
 from components.trainer.hyperparameters import Hyperparameters
+from pipeline.beam_engines import BeamSection
 from pipeline.failure import UsageError
-
-
-class Section(BaseModel):
-    """What all sections share: unknown keys are refused and values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from pipeline.section import Section
+from pipeline.store_server import StoreServer
 
 
 class DataSection(Section):
@@ -147,6 +151,39 @@ class ReportSection(Section):
     users: int = Field(default=10, ge=0, le=100)
 
 
+class MetadataSection(Section):
+    """Where ML Metadata is, and what a run is called there.
+
+    Attributes:
+        url: Server, as `StoreServer.parse` takes it, dumped without its password; None for a
+            database in the output folder.
+        pipeline: Name of the pipeline: baselines and cached results are those of its own runs.
+    """
+
+    url: StoreServer | None = None
+    pipeline: str = Field(default="movielens-retrieval", pattern="^[a-z0-9][a-z0-9-]*$")
+
+    @field_validator("url", mode="before")
+    @classmethod
+    def _parsed(cls, url: object) -> object:
+        return StoreServer.parse(url) if isinstance(url, str) else url
+
+    @field_serializer("url")
+    def _without_password(self, url: StoreServer | None) -> str | None:
+        return str(url) if url else None
+
+
+class ArtifactsSection(Section):
+    """Where artifacts are.
+
+    Attributes:
+        root: URL of a folder that Beam, TFX and TensorFlow can write to, such as
+            gs://bucket/folder; None for the output folder.
+    """
+
+    root: str | None = Field(default=None, pattern="^[a-z][a-z0-9]*://[^/].*[^/]$")
+
+
 class Config(Section):
     """Everything a run can be told.
 
@@ -164,6 +201,9 @@ class Config(Section):
     evaluation: EvaluationSection = Field(default_factory=EvaluationSection)
     gate: GateSection = Field(default_factory=GateSection)
     report: ReportSection = Field(default_factory=ReportSection)
+    beam: BeamSection = Field(default_factory=BeamSection)
+    metadata: MetadataSection = Field(default_factory=MetadataSection)
+    artifacts: ArtifactsSection = Field(default_factory=ArtifactsSection)
 
     @model_validator(mode="after")
     def _floors_under_evaluated_slices(self) -> Config:

@@ -16,15 +16,16 @@ from pathlib import Path
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.importer import Importer
 from tfx.dsl.components.common.resolver import Resolver
-from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from components.datasets.sources import ResolvedSource
 from components.resolver.latest_other_blessed_model import LatestOtherBlessedModel
+from pipeline.beam_engines import beam_arguments
 from pipeline.config import Config
 from pipeline.exported_models import ExportedModels
+from pipeline.metadata_store import connection_to
 from pipeline.nodes import (
     DataNodes,
     data_nodes,
@@ -38,19 +39,8 @@ from pipeline.nodes import (
 )
 from pipeline.paths import OutputPaths
 
-PIPELINE_NAME = "movielens-retrieval"
-
 # It compares the model with the one that is served, which no cache key knows.
 NEVER_CACHED = ("Pusher",)
-
-# The in-process runner itself: Beam's DirectRunner first tries to download another one. An image
-# that is named, though never used, keeps TFX from packaging itself for every Beam component. Type
-# inference at construction is a tenth of a short Beam component, and TFX's pipelines are fixed.
-BEAM_ARGUMENTS = [
-    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-    "--sdk_container_image=unused",
-    "--no_pipeline_type_check",
-]
 
 
 def create_pipeline(
@@ -93,7 +83,7 @@ def create_pipeline(
     )
     tuners = [tuner] if tuner else []
     judges = [baseline_model, evaluator, index_validator]
-    return _pipeline([*data.nodes, *peers.nodes, *tuners, trainer, *judges, pusher], paths)
+    return _pipeline([*data.nodes, *peers.nodes, *tuners, trainer, *judges, pusher], paths, config)
 
 
 def create_evaluation_pipeline(
@@ -122,7 +112,7 @@ def create_evaluation_pipeline(
         gate_bounds(config).to_json(),
     )
     imported = [node for node in (model, baseline) if node]
-    return _pipeline([*data.nodes, *peers.nodes, *imported, evaluator], paths)
+    return _pipeline([*data.nodes, *peers.nodes, *imported, evaluator], paths, config)
 
 
 def _data(config: Config, source: ResolvedSource) -> DataNodes:
@@ -134,12 +124,12 @@ def _imported(model: Path, node: str) -> Importer:
     return Importer(source_uri=str(model), artifact_type=Model, reimport=True).with_id(node)
 
 
-def _pipeline(nodes: list[BaseNode], paths: OutputPaths) -> Pipeline:
+def _pipeline(nodes: list[BaseNode], paths: OutputPaths, config: Config) -> Pipeline:
     return Pipeline(
-        pipeline_name=PIPELINE_NAME,
-        pipeline_root=str(paths.artifacts),
+        pipeline_name=config.metadata.pipeline,
+        pipeline_root=paths.artifacts,
         components=nodes,
         enable_cache=True,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(paths.metadata)),
-        beam_pipeline_args=BEAM_ARGUMENTS,
+        metadata_connection_config=connection_to(paths.metadata),
+        beam_pipeline_args=beam_arguments(config.beam),
     )

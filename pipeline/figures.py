@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from pathlib import Path
 
+from components import files
 from components.provenance.names import VOCABULARIES
 from pipeline.component_record import OutputArtifact
 from pipeline.tuned import Tuned
@@ -74,8 +75,8 @@ def _training(outputs: Outputs) -> str:
 def _baseline(outputs: Outputs) -> str:
     if "model" not in outputs:
         return "no earlier blessed model"
-    folder = Path(outputs["model"].uri)
-    made = datetime.fromtimestamp(folder.stat().st_mtime, timezone.utc).astimezone()
+    saved = os.path.join(outputs["model"].uri, "Format-Serving", "saved_model.pb")
+    made = datetime.fromtimestamp(files.modified_at(saved), timezone.utc).astimezone()
     return f"the blessed model of {made:%Y-%m-%d %H:%M}"
 
 

@@ -13,13 +13,14 @@ from components.evaluator.errors import GateError
 from components.serving.indexes.errors import IndexUnavailableError
 from pipeline.config import Config
 from pipeline.exported_models import ExportedModels
-from pipeline.failure import IncompleteError, OutputError
+from pipeline.failure import IncompleteError, OutputError, UsageError
 from pipeline.garbage import loading
 from pipeline.interruption import insistent_interruption
 from pipeline.log_capture import LogCapture, captured_logs
 from pipeline.output_lock import locked_output
 from pipeline.paths import OutputPaths
 from pipeline.progress import ComponentTime, current_component
+from pipeline.redaction import redacted_logs
 from pipeline.run_report import RunReport
 from pipeline.terminal import Terminal
 from pipeline.verdict import Verdict, failure, judge, judge_evaluation
@@ -43,16 +44,42 @@ def run(
             then goes to standard error.
         models: Models to evaluate instead of training one; None to train.
         tune: Whether to search for better hyperparameters before the training.
+
+    Raises:
+        UsageError: The configuration does not fit a run on this machine.
     """
-    with captured_logs() as capture:
+    _check_places(config)
+    password = config.metadata.url.password if config.metadata.url else ""
+    with captured_logs() as capture, redacted_logs(password):
         terminal = Terminal(capture.err if as_json else capture.out, capture.err)
-        paths = OutputPaths.of(output)
+        paths = OutputPaths.of(output, config.metadata.url, config.artifacts.root)
         report, exit_code = LocalRun(config, paths, terminal, capture, models, tune).execute()
         if report.verdict.outcome != "failed":
             report.print_to(terminal.console)
     if as_json:
         print(report.to_json(), flush=True)
     return exit_code
+
+
+def _check_places(config: Config) -> None:
+    if config.beam.engine == "dataflow" and not config.artifacts.root:
+        raise UsageError(
+            "workers of Dataflow cannot read files of this machine: add --set artifacts.root=URL,"
+            " such as gs://bucket/folder."
+        )
+    distribution = config.training.distribution
+    if distribution == "multi_worker_mirrored":
+        raise UsageError(
+            f"training.distribution={distribution} needs a process of its own for each worker: on"
+            " this machine it is none or mirrored."
+        )
+    if distribution != "none":
+        from components.trainer.distribution import strategy_of
+
+        try:
+            strategy_of(distribution)
+        except ValueError as error:
+            raise UsageError(f"{error}.") from error
 
 
 class LocalRun:
@@ -128,6 +155,10 @@ class LocalRun:
         self._terminal.begin("finding the data")
         data = self._config.data
         source = resolve_source(data.source, data.cache, self._terminal.note)
+        if self._paths.server:
+            from pipeline.metadata_store import require_long_values
+
+            require_long_values(self._paths.server)
         with locked_output(self._paths.output):
             self._begin_log()
             self._terminal.note(f"{source.description}. Full logs: {self._log_file}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.serving.interface import MODEL_NAME
+from pipeline.store_server import StoreServer
 
 
 @dataclass(frozen=True)
@@ -14,19 +15,25 @@ class OutputPaths:
 
     Attributes:
         output: The folder, absolute: artifacts are recorded by their absolute path.
+        server: Where ML Metadata is; None for a database in the folder.
+        artifact_root: Where artifacts are, a URL; None for the folder.
     """
 
     output: Path
+    server: StoreServer | None = None
+    artifact_root: str | None = None
 
     @classmethod
-    def of(cls, output: Path) -> OutputPaths:
+    def of(
+        cls, output: Path, server: StoreServer | None = None, artifact_root: str | None = None
+    ) -> OutputPaths:
         """Layout of a folder named in any way."""
-        return cls(output.expanduser().resolve())
+        return cls(output.expanduser().resolve(), server, artifact_root)
 
     @property
-    def artifacts(self) -> Path:
-        """Root of all artifacts."""
-        return self.output / "artifacts"
+    def artifacts(self) -> str:
+        """Root of all artifacts, a path or a URL."""
+        return self.artifact_root or str(self.output / "artifacts")
 
     @property
     def checkpoints(self) -> str:
@@ -34,9 +41,9 @@ class OutputPaths:
         return f"{self.artifacts}/checkpoints"
 
     @property
-    def metadata(self) -> Path:
-        """SQLite database of ML Metadata."""
-        return self.output / "metadata" / "metadata.db"
+    def metadata(self) -> Path | StoreServer:
+        """ML Metadata: a SQLite database, or a server."""
+        return self.server or self.output / "metadata" / "metadata.db"
 
     @property
     def serving(self) -> Path:

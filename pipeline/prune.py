@@ -43,7 +43,7 @@ def prune(paths: OutputPaths, keep: int) -> Pruned:
     if not paths.versions():
         raise nothing_pushed(paths)
     with locked_output(paths.output):
-        records = VersionRecords.of(paths.metadata, writable=True)
+        records = VersionRecords.of(paths, writable=True)
         recorded, served = records.by_version(), paths.versions()
         base, removed = str(paths.serving), served[:-keep]
         before = files.size(base)

@@ -66,7 +66,7 @@ def roll_back(paths: OutputPaths, version: int | None) -> Rollback:
     if not paths.versions():
         raise nothing_pushed(paths)
     with locked_output(paths.output):
-        records = VersionRecords.of(paths.metadata, writable=True)
+        records = VersionRecords.of(paths, writable=True)
         recorded, served = records.by_version(), paths.versions()
         current = served[-1]
         target = _served_before(current, recorded, served) if version is None else version

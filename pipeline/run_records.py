@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pipeline.component_record import ComponentRecord, OutputArtifact
 from pipeline.lineage.graph import Execution
-from pipeline.lineage.reading import MetadataReader, open_store
+from pipeline.lineage.reading import MetadataReader
 from pipeline.lineage.walk import CACHED, COMPLETE
+from pipeline.metadata_store import find_store
+from pipeline.paths import OutputPaths
 
 
 class RunRecords:
-    """Records of the run that begins after this object was made.
+    """Records of one run.
 
     Args:
-        database: SQLite database of ML Metadata, which need not exist yet.
+        paths: Its output folder.
+        run: Its id, which no other run has.
     """
 
-    def __init__(self, database: Path) -> None:
-        self._database = database
-        reader = self._reader()
-        self._earlier_run = reader.newest_run() if reader else 0
+    def __init__(self, paths: OutputPaths, run: str) -> None:
+        self._metadata = paths.metadata
+        self._run = run
 
     def components(self) -> dict[str, ComponentRecord]:
         """The components that have run, by id; none before the first has begun."""
-        reader = self._reader()
-        run = reader.newest_run() if reader else 0
-        if reader is None or run <= self._earlier_run:
+        store = find_store(self._metadata)
+        if store is None:
             return {}
-        return {
-            execution.node: _record(reader, execution) for execution in reader.executions_in(run)
-        }
-
-    def _reader(self) -> MetadataReader | None:
-        return MetadataReader(open_store(self._database)) if self._database.exists() else None
+        reader = MetadataReader(store)
+        executions = reader.executions(reader.executions_of_run(self._run))
+        return {execution.node: _record(reader, execution) for execution in executions.values()}
 
 
 def _record(reader: MetadataReader, execution: Execution) -> ComponentRecord:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+import uuid
+from datetime import datetime
 
 from absl import logging as absl_logging
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
@@ -49,8 +51,10 @@ def run_pipeline(
     Raises:
         IncompleteError: The inputs of a component could not be resolved.
     """
-    records = RunRecords(paths.metadata)
-    close_killed_executions(paths)
+    # Of our own making, so that the run is found in a store that others use at the same time.
+    run = f"{datetime.now().isoformat()}-{uuid.uuid4().hex[:8]}"
+    records = RunRecords(paths, run)
+    close_killed_executions(paths, config.metadata.pipeline)
     if models:
         pipeline = create_evaluation_pipeline(config, paths, source, models)
     else:
@@ -73,7 +77,7 @@ def run_pipeline(
     arguments = sys.argv
     sys.argv = arguments[:1]  # Beam and absl would take the command line for their own flags
     try:
-        LocalDagRunner().run_with_ir(compile_pipeline(pipeline, NEVER_CACHED))
+        LocalDagRunner().run_with_ir(compile_pipeline(pipeline, NEVER_CACHED, run))
     finally:
         sys.argv = arguments
         logger.removeHandler(handler)

@@ -13,14 +13,17 @@ from typing import Any
 import ml_metadata as mlmd
 
 from components.pusher.pushed_model import (
+    PUSHED_DESTINATION,
     PUSHED_VERSION,
     REMOVED_AT,
     ROLLED_BACK_TO,
     TREE_SHA256,
 )
 from pipeline.lineage.graph import Artifact, EdgeKind
-from pipeline.lineage.reading import MetadataReader, open_store
+from pipeline.lineage.reading import MetadataReader
 from pipeline.lineage.walk import makers
+from pipeline.metadata_store import find_store
+from pipeline.paths import OutputPaths
 
 PUSHED_MODEL = "PushedModel"
 _BLESSING = "ModelBlessing"
@@ -76,40 +79,47 @@ class Judgement:
 
 
 class VersionRecords:
-    """Records of the versions in a store.
+    """Records of the versions of an output folder.
 
     Args:
         store: The store; without one, nothing is recorded.
+        paths: The output folder. Other folders may share a server; their versions are left out.
 
     Attributes:
         store: The store.
     """
 
-    def __init__(self, store: mlmd.MetadataStore | None) -> None:
+    def __init__(self, store: mlmd.MetadataStore | None, paths: OutputPaths) -> None:
         self.store = store
         self._reader = MetadataReader(store) if store else None
+        self._serving = paths.serving if paths.server else None
 
     @classmethod
-    def of(cls, database: Path, writable: bool = False) -> VersionRecords:
-        """Records in an SQLite database, which need not exist.
+    def of(cls, paths: OutputPaths, writable: bool = False) -> VersionRecords:
+        """Records of an output folder, which need not have any.
 
         Args:
-            database: The database.
+            paths: The output folder.
             writable: Whether `store` is to be written to.
 
         Raises:
-            OutputError: The database cannot be opened.
+            OutputError: Its metadata cannot be opened.
         """
-        return cls(open_store(database, writable) if database.exists() else None)
+        return cls(find_store(paths.metadata, writable), paths)
 
     def by_version(self) -> dict[int, VersionRecord]:
         """The versions that were pushed."""
         artifacts = defaultdict(list)
         for artifact in self._reader.artifacts_of_type(PUSHED_MODEL) if self._reader else []:
             version = artifact.properties.get(PUSHED_VERSION)
-            if version is not None:  # None where nothing was pushed
+            if version is not None and self._is_ours(artifact):  # None where nothing was pushed
                 artifacts[int(version)].append(artifact)
         return {version: VersionRecord(found) for version, found in artifacts.items()}
+
+    def _is_ours(self, artifact: Artifact) -> bool:
+        if self._serving is None:
+            return True
+        return Path(artifact.properties[PUSHED_DESTINATION]).parent == self._serving
 
     def judgement(self, record: VersionRecord) -> Judgement | None:
         """What the Evaluator said of a version before it was pushed; None where it was not asked.

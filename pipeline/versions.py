@@ -62,7 +62,7 @@ def list_versions(paths: OutputPaths) -> list[Version]:
     Raises:
         OutputError: There are none.
     """
-    records = VersionRecords.of(paths.metadata)
+    records = VersionRecords.of(paths)
     recorded, served = records.by_version(), paths.versions()
     numbers = sorted(recorded.keys() | set(served), reverse=True)
     if not numbers:

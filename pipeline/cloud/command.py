@@ -87,7 +87,7 @@ def compile_pipeline(
 
     Writes a pipeline job as JSON (vertex), or a pipeline specification as YAML (kubeflow).
     """
-    config = config_of(preset, data, split, None, assignments or [])
+    config = config_of(preset, assignments, {"data.source": data, "split.method": split})
     where = deployment(
         target,
         name,

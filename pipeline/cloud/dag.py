@@ -13,11 +13,11 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components.baseline.component import ServedBaseline
 from components.verdict.component import Verdict
+from pipeline.beam_engines import beam_arguments
 from pipeline.cloud.deployment import Deployment
 from pipeline.cloud.job import DATA_SOURCE, GATE, PUSH_DESTINATION, VERDICT
 from pipeline.code_version import source_fingerprint
 from pipeline.config import Config
-from pipeline.dag import BEAM_ARGUMENTS
 from pipeline.nodes import (
     data_nodes,
     evaluator_node,
@@ -84,7 +84,7 @@ def create_cloud_pipeline(config: Config, deployment: Deployment, tune: bool) ->
         pipeline_root=deployment.pipeline_root,
         components=[*data.nodes, *peers.nodes, *tuners, trainer, *judges],
         enable_cache=deployment.cache,
-        beam_pipeline_args=BEAM_ARGUMENTS,
+        beam_pipeline_args=beam_arguments(config.beam),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from pipeline.failure import UsageError
+from pipeline.output_options import DEFAULT_OUTPUT, Metadata, Output, output_paths
 
 _SHOW = "show"
 _FAILED = 1
@@ -26,11 +26,7 @@ Target = Annotated[
         " served if left out.",
     ),
 ]
-Output = Annotated[
-    Path, typer.Option("--output", help="Folder for metadata, artifacts, logs and serving/.")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-_DEFAULT_OUTPUT = Path("output")
 
 
 class ShowByDefault(TyperGroup):
@@ -68,7 +64,8 @@ def show(
         bool, typer.Option("--dot", help="Print the graph in Graphviz's language.")
     ] = False,
     as_json: AsJson = False,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
+    metadata: Metadata = None,
 ) -> None:
     """Tell the whole story of a pushed model, or of any artifact, as a tree."""
     if as_dot and as_json:
@@ -79,9 +76,8 @@ def show(
     from pipeline.lineage.export import lineage_dot, lineage_json
     from pipeline.lineage.store import LineageStore
     from pipeline.lineage.story import tell
-    from pipeline.paths import OutputPaths
 
-    paths = OutputPaths.of(output)
+    paths = output_paths(output, metadata)
     store = LineageStore(paths)
     artifact = store.find(target)
     if downstream:
@@ -111,15 +107,15 @@ def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="A version, path or id.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
     as_json: AsJson = False,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
+    metadata: Metadata = None,
 ) -> None:
     """Show what differs between two models, the shortest differences first."""
     from pipeline.lineage.difference import difference_line, differences
     from pipeline.lineage.store import LineageStore
     from pipeline.lineage.story import tell
-    from pipeline.paths import OutputPaths
 
-    store = LineageStore(OutputPaths.of(output))
+    store = LineageStore(output_paths(output, metadata))
     found = differences(*(tell(store, store.find(name)) for name in (first, second)))
     if as_json:
         print(json.dumps({"differences": [dataclasses.asdict(each) for each in found]}))
@@ -141,7 +137,8 @@ def verify(
         ),
     ] = None,
     as_json: AsJson = False,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
+    metadata: Metadata = None,
 ) -> None:
     """Compare the files of artifacts with the checksums that were recorded when they were made.
 
@@ -150,11 +147,10 @@ def verify(
     from pipeline.lineage.store import LineageStore
     from pipeline.lineage.verification import DAMAGED
     from pipeline.lineage.verification import verify as verify_artifacts
-    from pipeline.paths import OutputPaths
 
-    store = LineageStore(OutputPaths.of(output))
+    store = LineageStore(output_paths(output, metadata))
     if target is None:
-        artifacts = store.reader.all_artifacts()
+        artifacts = store.artifacts()
     else:
         lineage = store.upstream(store.find(target))
         artifacts = [found for _, found in sorted(lineage.artifacts.items())]

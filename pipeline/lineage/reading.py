@@ -5,20 +5,16 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import ml_metadata as mlmd
 from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.failure import OutputError
 from pipeline.lineage.graph import Artifact, Edge, EdgeKind, Execution
+from pipeline.sqlite_store import patiently
 
 PIPELINE_CONTEXT = "pipeline"
 RUN_CONTEXT = "pipeline_run"
@@ -36,81 +32,8 @@ _KINDS: dict[int, EdgeKind] = {
 }
 # So many executions at least are asked for by component, as one question each would take longer.
 _MANY = 100
-# What SQLite says, and seconds to wait then.
-_MAY_NOT_UNDO = "readonly database"
-_PAUSES = (0.01, 0.03, 0.1, 0.3)
 # TFX wraps JSON values so.
 _JSON_VALUE = "__value__"
-
-
-def open_store(database: Path, writable: bool = False) -> mlmd.MetadataStore:
-    """Opens the SQLite database of ML Metadata, which is neither made nor migrated.
-
-    Args:
-        database: The database.
-        writable: Whether the store is to be written to.
-
-    Raises:
-        OutputError: There is none, or it cannot be opened.
-    """
-    if not database.is_file():
-        raise OutputError(f"there is no metadata in {database}: run the pipeline first.")
-    modes = metadata_store_pb2.SqliteMetadataSourceConfig
-    try:
-        if writable:
-            return _open(database, modes.READWRITE)
-        try:
-            return _patiently(lambda: _open(database, modes.READONLY))
-        except RuntimeError:
-            if not _journal(database).exists():
-                raise
-            return _open_copy(database)
-    except (OSError, RuntimeError) as error:
-        raise OutputError(
-            f"the metadata in {database} cannot be opened: it is in use, damaged or not of ML"
-            " Metadata."
-        ) from error
-
-
-def _open_copy(database: Path) -> mlmd.MetadataStore:
-    """Opens a copy of a database that was left in the middle of a write, without that write.
-
-    Whoever may not write to it cannot undo the write, which the next run will.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / database.name
-        for file, place in ((database, copy), (_journal(database), _journal(copy))):
-            shutil.copyfile(file, place)
-        # The files are open, and so outlive their folder.
-        return _open(copy, metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE)
-
-
-def _open(database: Path, mode: int) -> mlmd.MetadataStore:
-    connection = metadata_store_pb2.ConnectionConfig()
-    connection.sqlite.filename_uri = str(database)
-    connection.sqlite.connection_mode = mode
-    return mlmd.MetadataStore(connection)
-
-
-def _patiently(ask: Callable[[], Any]) -> Any:
-    """Asks a store that is open for reading, more than once where it has to be.
-
-    Now and then SQLite takes the journal of a write that is just ending for one that was left, and
-    says that it may not undo that write.
-    """
-    for pause in _PAUSES:
-        try:
-            return ask()
-        except (RuntimeError, mlmd.errors.StatusError) as error:
-            if _MAY_NOT_UNDO not in str(error):
-                raise
-            time.sleep(pause)
-    return ask()
-
-
-def _journal(database: Path) -> Path:
-    """Where SQLite keeps what a write in progress replaces."""
-    return database.with_name(f"{database.name}-journal")
 
 
 class _PatientStore:
@@ -121,7 +44,7 @@ class _PatientStore:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._store, name)
-        return lambda *arguments: _patiently(lambda: method(*arguments))
+        return lambda *arguments: patiently(lambda: method(*arguments))
 
 
 class MetadataReader:
@@ -173,16 +96,6 @@ class MetadataReader:
         context = self._store.get_context_by_type_and_name(RUN_CONTEXT, run)
         found = self._store.get_executions_by_context(context.id) if context else []
         return {execution.id for execution in found}
-
-    def newest_run(self) -> int:
-        """Id of the context of the newest pipeline run; 0 where there is none."""
-        contexts = self._store.get_contexts_by_type(RUN_CONTEXT)
-        return max((context.id for context in contexts), default=0)
-
-    def executions_in(self, context: int) -> list[Execution]:
-        """The executions of a context, by id."""
-        found = self._executions_of(self._store.get_executions_by_context(context))
-        return sorted(found, key=lambda execution: execution.id)
 
     def edges_of_artifacts(self, ids: Collection[int]) -> list[Edge]:
         """Everything that took or gave one of some artifacts."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from components.files import is_remote
 from pipeline.failure import OutputError
 from pipeline.lineage import walk
 from pipeline.lineage.graph import Artifact, Lineage
-from pipeline.lineage.reading import MetadataReader, open_store
+from pipeline.lineage.reading import MetadataReader
+from pipeline.metadata_store import open_store
 from pipeline.paths import OutputPaths
 from pipeline.version_records import VersionRecord, VersionRecords
 
@@ -31,7 +33,7 @@ class LineageStore:
         self.paths = paths
         store = open_store(paths.metadata)
         self.reader = MetadataReader(store)
-        self.versions: dict[int, VersionRecord] = VersionRecords(store).by_version()
+        self.versions: dict[int, VersionRecord] = VersionRecords(store, paths).by_version()
 
     def find(self, name: str | None = None) -> Artifact:
         """The artifact that a name stands for.
@@ -49,6 +51,21 @@ class LineageStore:
         if name.isdigit():
             return self._numbered(int(name))
         return self._placed(name)
+
+    def artifacts(self) -> list[Artifact]:
+        """All artifacts, by id.
+
+        A server may have those of others: then what is in the output folder, and what its pushed
+        versions were made from.
+        """
+        found = self.reader.all_artifacts()
+        if not self.paths.server:
+            return found
+        folders = (f"{self.paths.artifacts}/", f"{self.paths.serving}/")
+        ours = {artifact.id for artifact in found if artifact.uri.startswith(folders)}
+        for record in self.versions.values():
+            ours.update(self.upstream(record.artifacts[0]).artifacts)
+        return [artifact for artifact in found if artifact.id in ours]
 
     def upstream(self, artifact: Artifact) -> Lineage:
         """What an artifact was made from, and what was said of it; see `walk.upstream`."""
@@ -85,9 +102,9 @@ class LineageStore:
         return artifact
 
     def _placed(self, name: str) -> Artifact:
-        is_remote = "://" in name
-        place = name.rstrip("/") if is_remote else str(Path(name).expanduser().resolve())
-        if not is_remote:
+        remote = is_remote(name)
+        place = name.rstrip("/") if remote else str(Path(name).expanduser().resolve())
+        if not remote:
             folder = Path(place)
             for parent in (folder, *folder.parents):
                 if parent.parent == self.paths.serving and parent.name.isdigit():

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import tensorflow_data_validation as tfdv
 from tfx.types import standard_artifacts
 
 import schema
@@ -23,16 +24,15 @@ from components.peers import executor as peers
 from components.peers.names import PEERS
 from components.pusher import executor as pusher
 from components.serving.indexes.options import IndexOptions
+from components.statistics_gen import executor as statistics_gen
 from components.trainer import executor as trainer
 from components.trainer.hyperparameters import Hyperparameters
 from components.transform import component as transform_component
 from components.transform import executor as transform
+from pipeline.beam_engines import BeamSection, beam_arguments
 from pipeline.config import DataSection
 
-BEAM_ARGUMENTS = [
-    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-    "--sdk_container_image=unused",
-]
+BEAM_ARGUMENTS = beam_arguments(BeamSection())
 SLICES = slice_names(MOVIELENS)
 _AUTO = IndexOptions()
 
@@ -60,10 +60,25 @@ class Artifacts:
 
 
 def beam_context(temporary: Path) -> Any:
-    """Context of a Beam executor that runs in this process."""
+    """Context of a Beam executor."""
     return example_gen.Executor.Context(
         beam_pipeline_args=BEAM_ARGUMENTS, tmp_dir=str(temporary / "beam")
     )
+
+
+def run_statistics_gen(examples: Any, output: Path, schema_file: Path) -> Any:
+    """Runs StatisticsGen over the features of a schema; returns its statistics."""
+    statistics = new_artifact(standard_artifacts.ExampleStatistics, output / "statistics")
+    names = [feature.name for feature in tfdv.load_schema_text(str(schema_file)).feature]
+    statistics_gen.Executor(beam_context(output)).Do(
+        {"examples": [examples]},
+        {"statistics": [statistics]},
+        {
+            "stats_options_json": tfdv.StatsOptions(feature_allowlist=names).to_json(),
+            "exclude_splits": "[]",
+        },
+    )
+    return statistics
 
 
 def new_artifact(artifact_type: type[Any], folder: Path, identity: int = 1) -> Any:

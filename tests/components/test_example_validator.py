@@ -5,27 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import tensorflow_data_validation as tfdv
-from tfx.components.statistics_gen import executor as statistics_gen
 from tfx.types import standard_artifacts
 
 import schema
 from components.datasets.errors import DataError
 from components.example_validator import executor
-from tests.components.steps import Artifacts, beam_context, new_artifact
+from tests.components.steps import Artifacts, new_artifact, run_statistics_gen
 
 
 def _validate(artifacts: Artifacts, output: Path, schema_text: str) -> object:
-    statistics = new_artifact(standard_artifacts.ExampleStatistics, output / "statistics")
-    names = [feature.name for feature in tfdv.load_schema_text(str(schema.CANDIDATES)).feature]
-    statistics_gen.Executor(beam_context(output)).Do(
-        {"examples": [artifacts.candidates]},
-        {"statistics": [statistics]},
-        {
-            "stats_options_json": tfdv.StatsOptions(feature_allowlist=names).to_json(),
-            "exclude_splits": "[]",
-        },
-    )
+    statistics = run_statistics_gen(artifacts.candidates, output, schema.CANDIDATES)
     schema_artifact = new_artifact(standard_artifacts.Schema, output / "schema")
     (output / "schema" / "schema.pbtxt").write_text(schema_text)
     anomalies = new_artifact(standard_artifacts.ExampleAnomalies, output / "anomalies")

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.metadata_writer import MetadataWriter
-from pipeline.lineage.reading import MetadataReader, open_store
+from pipeline.lineage.reading import MetadataReader
 from pipeline.lineage.walk import upstream
+from pipeline.metadata_store import open_store
 from tests.pipeline.command_line import RUNNER, file_hashes
 
 # Writes one step after the other, as a run does, and says so, until it is told to end.
