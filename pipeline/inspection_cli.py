@@ -9,9 +9,7 @@ import typer
 
 from pipeline.config import DataSection
 from pipeline.failure import UsageError
-
-_DEFAULT_OUTPUT = Path("output")
-Output = Annotated[Path, typer.Option("--output", help="Output folder of the runs.")]
+from pipeline.output_options import DEFAULT_OUTPUT, Metadata, Output, output_paths
 
 
 def register(app: typer.Typer) -> None:
@@ -43,15 +41,15 @@ def report(
         Path | None,
         typer.Option("--out", help="File to write; one in the output folder if left out."),
     ] = None,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
+    metadata: Metadata = None,
 ) -> None:
     """Write what is known of a model as one HTML file, and print its path."""
     if sum((model is not None, compare is not None, history)) > 1:
         raise UsageError("report takes one of VERSION, --compare and --history.")
-    from pipeline.paths import OutputPaths
     from pipeline.report import command
 
-    paths = OutputPaths.of(output)
+    paths = output_paths(output, metadata)
     if compare is not None:
         print(command.report_on_two(paths, *compare, out))
     elif history:
@@ -68,7 +66,8 @@ def doctor(
     cache: Annotated[
         Path | None, typer.Option("--cache", help="As for run: the folder for downloads.")
     ] = None,
-    output: Output = _DEFAULT_OUTPUT,
+    output: Output = DEFAULT_OUTPUT,
+    metadata: Metadata = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check this machine: what is installed, disk, memory, data, metadata and pushed versions.
@@ -76,8 +75,7 @@ def doctor(
     Exit code 0: all is well, but for warnings. 1: a run, or what is served, cannot work.
     """
     from pipeline.doctor.command import doctor as examine
-    from pipeline.paths import OutputPaths
 
     given = {"source": data, "cache": cache}
     where = DataSection.model_validate({k: v for k, v in given.items() if v is not None})
-    raise typer.Exit(examine(OutputPaths.of(output), where, as_json))
+    raise typer.Exit(examine(output_paths(output, metadata), where, as_json))

@@ -177,11 +177,20 @@ class LocalRun:
             if self._models:
                 return judge_evaluation(components)
             verdict = judge(components)
-            self._terminal.begin("writing the report")
-            from pipeline.report.command import report_of_run
-
-            self._report = report_of_run(self._paths, self._config.report.users)
+            self._write_report()
             return verdict
+
+    def _write_report(self) -> None:
+        if self._paths.artifact_root:
+            self._terminal.note(
+                "No report is written: it is made from artifacts on this machine, and they are at"
+                f" {self._paths.artifact_root}."
+            )
+            return
+        self._terminal.begin("writing the report")
+        from pipeline.report.command import report_of_run
+
+        self._report = report_of_run(self._paths, self._config.report.users)
 
     def _begin_log(self) -> None:
         log_file = self._paths.logs / f"{datetime.now():%Y-%m-%dT%H-%M-%S.%f}.log"

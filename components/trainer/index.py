@@ -65,7 +65,7 @@ def sample_requests(scorer: VectorScorer, data: TrainData) -> Requests:
     """
     split, events = data.train_split, data.events
     chosen = np.random.default_rng(_SEED).permutation(len(split))[:_SAMPLED]
-    context, _, _ = Contexts(split).of(tf.constant(chosen, tf.int64))
+    context = Contexts(split).of(tf.constant(chosen, tf.int64)).context
     # As in serving: all that is known is left out, not what came before the event alone.
     context = context._replace(seen=events.candidates_of(split.query[chosen]))
     column = {data.definition.query_id: one_per_row(tf.constant([""]))}

@@ -7,17 +7,34 @@ from pathlib import Path
 
 from pipeline.doctor.finding import Finding
 from pipeline.failure import OutputError
+from pipeline.store_server import StoreServer
 
 _SUBJECT = "metadata"
 _RESTORE = "restore it from a copy, or name another folder with --output"
 
 
-def check_metadata(database: Path) -> Finding:
+def check_metadata(metadata: Path | StoreServer) -> Finding:
     """Whether the metadata of earlier runs can be read.
 
     Args:
-        database: SQLite database of ML Metadata.
+        metadata: SQLite database of ML Metadata, or server.
     """
+    return (
+        _check_server(metadata) if isinstance(metadata, StoreServer) else _check_database(metadata)
+    )
+
+
+def _check_server(server: StoreServer) -> Finding:
+    from pipeline.metadata_store import open_store
+
+    try:
+        open_store(server)
+    except OutputError as error:
+        return Finding(_SUBJECT, "error", str(error), "start it, or name another with --metadata")
+    return Finding(_SUBJECT, "ok", f"the metadata server {server} answers")
+
+
+def _check_database(database: Path) -> Finding:
     if not database.exists():
         return Finding(_SUBJECT, "ok", f"{database} does not exist yet; the first run makes it")
     try:
@@ -25,7 +42,7 @@ def check_metadata(database: Path) -> Finding:
     except sqlite3.Error as error:
         return Finding(_SUBJECT, "error", f"{database} cannot be read: {error}", _RESTORE)
     # Its own reader refuses a schema that it does not know.
-    from pipeline.lineage.reading import open_store
+    from pipeline.metadata_store import open_store
 
     try:
         open_store(database)

@@ -67,6 +67,15 @@ class LineageStore:
             ours.update(self.upstream(record.artifacts[0]).artifacts)
         return [artifact for artifact in found if artifact.id in ours]
 
+    def made_here(self, artifact_type: str) -> list[Artifact]:
+        """The artifacts of a type, by id; of a server, those in the folders of this output."""
+        found = self.reader.artifacts_of_type(artifact_type)
+        if not self.paths.server:
+            return found
+        return [
+            artifact for artifact in found if artifact.uri.startswith(f"{self.paths.artifacts}/")
+        ]
+
     def upstream(self, artifact: Artifact) -> Lineage:
         """What an artifact was made from, and what was said of it; see `walk.upstream`."""
         return walk.upstream(self.reader, artifact.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from components.files import is_remote
 from pipeline.failure import OutputError
 from pipeline.lineage.store import LineageStore
 from pipeline.output_lock import locked_output
@@ -20,7 +21,7 @@ def report_of_run(paths: OutputPaths, users: int) -> Path:
         users: How many example users it shows.
     """
     store = LineageStore(paths)
-    newest = store.reader.artifacts_of_type(PUSHED_MODEL)[-1]
+    newest = store.made_here(PUSHED_MODEL)[-1]
     facts = Facts.of(store, newest)
     found = recorded_report(paths, facts, users)
     if found is not None:
@@ -44,6 +45,11 @@ def report_on_model(paths: OutputPaths, name: str | None, users: int, out: Path 
     """
     store = LineageStore(paths)
     facts = Facts.of(store, judged(store, name))
+    if is_remote(facts.output("Trainer", "model").uri):
+        raise OutputError(
+            f"a report is made from files of this machine, and the model is at"
+            f" {facts.output('Trainer', 'model').uri}."
+        )
     if not facts.saved_model.is_dir():
         raise OutputError(f"{facts.saved_model}, the model to be reported on, is gone.")
     # It loads TensorFlow, to ask the model.

@@ -80,9 +80,9 @@ def history(store: LineageStore) -> str:
 
 def _judged_models(store: LineageStore) -> list[JudgedModel]:
     """Oldest first, without rollbacks, which judge nothing anew."""
-    records = VersionRecords.of(store.paths.metadata)
+    records = VersionRecords.of(store.paths)
     found = []
-    for artifact in store.reader.artifacts_of_type(PUSHED_MODEL):
+    for artifact in store.made_here(PUSHED_MODEL):
         outcome = artifact.properties.get(OUTCOME)
         if outcome is None or outcome == OUTCOME_ROLLED_BACK:
             continue

@@ -11,7 +11,8 @@ from ml_metadata.proto import metadata_store_pb2
 from components.provenance.files import digest
 from components.provenance.names import FILES_BYTES, FILES_SHA256
 from pipeline.lineage.graph import Artifact
-from pipeline.lineage.reading import PIPELINE_CONTEXT, MetadataReader, open_store
+from pipeline.lineage.reading import PIPELINE_CONTEXT, MetadataReader
+from pipeline.metadata_store import open_store
 from pipeline.paths import OutputPaths
 from pipeline.report.facts import Facts
 
@@ -59,7 +60,7 @@ def write_report(paths: OutputPaths, facts: Facts, users: int, html: str) -> Pat
         users: How many example users it shows.
         html: The report.
     """
-    folder = paths.artifacts / REPORT / _CHANNEL / str(facts.target.id)
+    folder = Path(paths.artifacts) / REPORT / _CHANNEL / str(facts.target.id)
     write_file(folder / _FILE, html)
     store = open_store(paths.metadata, writable=True)
     earlier = store.get_artifacts_by_uri(str(folder))

@@ -68,14 +68,16 @@ class Runs:
 
     def split(self, split: str, which: Callable[..., Path] = max) -> pd.DataFrame:
         """Rows of a split of the newest data: every column is a list of one, or of none."""
-        folder = which((self.paths.artifacts / "ExampleGen" / "examples").iterdir(), key=number)
+        folder = which(
+            (Path(self.paths.artifacts) / "ExampleGen" / "examples").iterdir(), key=number
+        )
         columns = ["user_id", "movie_title", "user_rating", "timestamp"]
         table = pd.read_parquet(folder / f"Split-{split}", columns=columns)
         return table.apply(lambda column: column.str[0])
 
     def model(self) -> Any:
         """The newest model, loaded."""
-        folder = newest(self.paths.artifacts / "Trainer" / "model")
+        folder = newest(Path(self.paths.artifacts) / "Trainer" / "model")
         return tf.saved_model.load(str(folder / "Format-Serving"))
 
     def report(self, *arguments: str) -> Finished:

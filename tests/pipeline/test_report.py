@@ -166,7 +166,7 @@ def test_slices(runs: Runs, figures: Any) -> None:
 
 
 def test_the_training_curve(runs: Runs, figures: Any) -> None:
-    folder = newest(runs.paths.artifacts / "Trainer" / "model_run")
+    folder = newest(Path(runs.paths.artifacts) / "Trainer" / "model_run")
     recorded = json.loads((folder / "training_curve.json").read_text())
     [loss] = figures["curve-loss"]["data"]
     assert (loss["x"], loss["y"]) == ([1, 2], recorded["loss"])
@@ -323,7 +323,7 @@ def test_a_report_is_made_again(runs: Runs, tmp_path: Path) -> None:
     assert len(store.get_executions_by_type("Report")) == 3
 
     # A model that was not pushed has an id.
-    folder = newest(runs.paths.artifacts / "Trainer" / "model")
+    folder = newest(Path(runs.paths.artifacts) / "Trainer" / "model")
     [model] = store.get_artifacts_by_uri(str(folder))
     out = tmp_path / "page.html"
     done = runs.report(str(model.id), "--out", str(out), "--users", "0")
@@ -337,7 +337,7 @@ def test_a_report_is_made_again(runs: Runs, tmp_path: Path) -> None:
 
 def test_two_models_beside_each_other(runs: Runs) -> None:
     [second] = runs.workspace.store().get_artifacts_by_uri(
-        str(newest(runs.paths.artifacts / "Trainer" / "model"))
+        str(newest(Path(runs.paths.artifacts) / "Trainer" / "model"))
     )
     names = [str(runs.first.report["version"]), str(second.id)]
     done = runs.report("--compare", *names)
