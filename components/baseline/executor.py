@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 
 from absl import logging
 from tfx.dsl.components.base import base_executor
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
 from components.examples.artifacts import INTERFACE, SPLIT
 from components.provenance.recording import describe
+from components.pusher.version_folder import versions
 from components.serving.manifest import Manifest, ManifestError
 
 VERSION = "version"
@@ -62,9 +61,7 @@ def latest_other(base: str, candidate: Manifest) -> tuple[int, Manifest] | None:
     Returns:
         The version and its manifest; None where there is no such version.
     """
-    # Object stores end the names of folders with a slash.
-    names = [name.rstrip("/") for name in fileio.listdir(base)] if fileio.exists(base) else []
-    for version in sorted((int(n) for n in names if re.fullmatch("[0-9]+", n)), reverse=True):
+    for version in reversed(versions(base)):
         folder = os.path.join(base, str(version))
         try:
             manifest = Manifest.read(folder)

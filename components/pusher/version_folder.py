@@ -20,12 +20,18 @@ INCOMPLETE = ".incomplete"
 _SAVED_MODEL = "saved_model.pb"
 
 
-def current_version(base: str) -> int | None:
-    """The version that servers of `base` use: the highest number, or None if there is none."""
+def versions(base: str) -> list[int]:
+    """The complete versions in `base`, which need not exist, oldest first."""
     numbers = sorted(int(n) for n in files.list_folder(base) if re.fullmatch(r"[0-9]+", n))
     if files.is_remote(base):
         numbers = [number for number in numbers if _is_complete(os.path.join(base, str(number)))]
-    return numbers[-1] if numbers else None
+    return numbers
+
+
+def current_version(base: str) -> int | None:
+    """The version that servers of `base` use: the highest number, or None if there is none."""
+    found = versions(base)
+    return found[-1] if found else None
 
 
 def push(model: str, base: str) -> int:
