@@ -25,7 +25,7 @@ from components.resolver.latest_other_blessed_model import LatestOtherBlessedMod
 from pipeline.beam_engines import beam_arguments
 from pipeline.config import Config
 from pipeline.exported_models import ExportedModels
-from pipeline.metadata_store import connection_to
+from pipeline.metadata_store import allows_cache, connection_to
 from pipeline.nodes import (
     DataNodes,
     data_nodes,
@@ -129,7 +129,7 @@ def _pipeline(nodes: list[BaseNode], paths: OutputPaths, config: Config) -> Pipe
         pipeline_name=config.metadata.pipeline,
         pipeline_root=paths.artifacts,
         components=nodes,
-        enable_cache=True,
+        enable_cache=allows_cache(paths.metadata),
         metadata_connection_config=connection_to(paths.metadata),
         beam_pipeline_args=beam_arguments(config.beam),
     )

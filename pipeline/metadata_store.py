@@ -34,6 +34,15 @@ def connection_to(metadata: Path | StoreServer) -> Connection:
     return sqlite_connection(metadata, Mode.READWRITE_OPENCREATE)
 
 
+def allows_cache(metadata: Path | StoreServer) -> bool:
+    """Whether TFX finds cached outputs in a store under the names that they have.
+
+    It pairs events with artifacts by the order of both, which PostgreSQL does not keep: Examples
+    of a second run were taken for those of another output.
+    """
+    return not (isinstance(metadata, StoreServer) and metadata.kind == POSTGRESQL)
+
+
 def open_store(metadata: Path | StoreServer, writable: bool = False) -> mlmd.MetadataStore:
     """The store.
 
