@@ -68,7 +68,6 @@ def write_report(paths: OutputPaths, facts: Facts, users: int, html: str) -> Pat
     artifact.type_id = store.put_artifact_type(metadata_store_pb2.ArtifactType(name=REPORT))
     artifact.state = metadata_store_pb2.Artifact.LIVE
     artifact.custom_properties[_MADE_FROM].string_value = _made_from(facts, users)
-    artifact.custom_properties["outcome"].string_value = facts.verdict.outcome
     written = digest(str(folder))
     artifact.custom_properties[FILES_SHA256].string_value = written.sha256
     artifact.custom_properties[FILES_BYTES].int_value = written.size
