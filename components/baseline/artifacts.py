@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tfx.dsl.io import fileio
-from tfx.utils import path_utils
+from components import files
 
 
 def has_model(models: Sequence[Any]) -> bool:
@@ -15,4 +14,4 @@ def has_model(models: Sequence[Any]) -> bool:
     A component has to give out an artifact also where it found none.
     """
     [model] = models
-    return bool(fileio.exists(path_utils.serving_model_dir(model.uri)))
+    return bool(files.list_folder(model.uri))
