@@ -43,7 +43,12 @@ def check_lock(lock: Path, project: Path, installed: Mapping[str, str]) -> Findi
     if not lock.is_file():
         return Finding("packages", "warning", f"{lock} is missing", "restore it with git checkout")
     pinned = {normal_name(name): version for name, version in _PIN.findall(lock.read_text())}
-    asked = {normal_name(Requirement(text).name) for text in _project(project)["dependencies"]}
+    requirements = [Requirement(text) for text in _project(project)["dependencies"]]
+    asked = {
+        normal_name(requirement.name)
+        for requirement in requirements
+        if requirement.marker is None or requirement.marker.evaluate()
+    }
     missing = [name for name in pinned if name not in installed]
     needed = [name for name in missing if name in asked]
     if needed:

@@ -46,18 +46,19 @@ def main() -> None:
     ):
         __import__(module)
     running: dict[int, int] = {}
-    ended = False
+    ended, pending = False, b""
     while not ended or running:
         if not ended and select.select([sys.stdin], [], [], 0.05)[0]:
-            line = sys.stdin.readline()
-            if line:
+            # Not by `readline`: what it has read beyond a line is hidden from `select`.
+            read = os.read(sys.stdin.fileno(), 1 << 16)
+            ended = not read
+            *lines, pending = (pending + read).split(b"\n")
+            for line in lines:
                 request = json.loads(line)
                 process = os.fork()
                 if not process:
                     _child(request)
                 running[process] = request["id"]
-            else:
-                ended = True
         if running:
             process, status = os.waitpid(-1, os.WNOHANG)
             if process:
