@@ -188,14 +188,15 @@ def tuner_node(config: Config, data: DataNodes) -> RetrievalTuner:
 
 
 def trainer_node(
-    config: Config, data: DataNodes, checkpoints: str, tuner: RetrievalTuner | None
+    config: Config, data: DataNodes, checkpoints: str | None, tuner: RetrievalTuner | None
 ) -> RetrievalTrainer:
     """Trains and exports the model.
 
     Args:
         config: What the run was told.
         data: What it is trained on.
-        checkpoints: Folder where a training that is killed leaves what the next one goes on from.
+        checkpoints: Folder where a training that is killed leaves what the next one goes on from;
+            None for no checkpoints.
         tuner: Where better hyperparameters come from, if any were searched for.
     """
     return RetrievalTrainer(

@@ -20,7 +20,7 @@ class RetrievalTrainerSpec(types.ComponentSpec):
         "preset": component_spec.ExecutionParameter(type=str),
         "index": component_spec.ExecutionParameter(type=str),
         "seen_table": component_spec.ExecutionParameter(type=int),
-        "checkpoints": component_spec.ExecutionParameter(type=str),
+        "checkpoints": component_spec.ExecutionParameter(type=str, optional=True),
         "code_version": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -56,7 +56,8 @@ class RetrievalTrainer(base_component.BaseComponent):
         preset: Name of the preset that they come from, for the manifest of the model.
         index: What the index of the model has to be.
         seen_table: Whether the model is to know the events of its queries.
-        checkpoints: Folder where a training that is killed leaves what the next one goes on from.
+        checkpoints: Folder where a training that is killed leaves what the next one goes on from;
+            None for no checkpoints.
         best_hyperparameters: Values that a Tuner found, which replace those of `hyperparameters`.
         code_version: Fingerprint of the code behind this component, part of its cache key.
     """
@@ -74,7 +75,7 @@ class RetrievalTrainer(base_component.BaseComponent):
         preset: str,
         index: IndexOptions,
         seen_table: bool,
-        checkpoints: str,
+        checkpoints: str | None,
         best_hyperparameters: types.BaseChannel | None,
         code_version: str,
     ) -> None:

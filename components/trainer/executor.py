@@ -54,12 +54,14 @@ class Executor(base_executor.BaseExecutor):
         strategy = strategy_of(hyperparameters.distribution)
         inputs = TrainingInputs.read(input_dict)
         data = inputs.data
-        checkpoints = checkpoint_folder(
-            exec_properties["checkpoints"],
-            hyperparameters.to_json(),
-            exec_properties["code_version"],
-            *(artifacts[0].uri for _, artifacts in sorted(input_dict.items()) if artifacts),
-        )
+        checkpoints = None
+        if exec_properties.get("checkpoints"):
+            checkpoints = checkpoint_folder(
+                exec_properties["checkpoints"],
+                hyperparameters.to_json(),
+                exec_properties["code_version"],
+                *(artifacts[0].uri for _, artifacts in sorted(input_dict.items()) if artifacts),
+            )
         if not is_chief(strategy):
             with tempfile.TemporaryDirectory() as folder:
                 inputs.train(hyperparameters, folder, checkpoints)
@@ -93,7 +95,8 @@ class Executor(base_executor.BaseExecutor):
         model.set_string_custom_property("index", json.dumps(choice.described()))
         model.set_string_custom_property("hyperparameters", hyperparameters.to_json())
         describe(artifact for artifacts in output_dict.values() for artifact in artifacts)
-        discard(checkpoints)
+        if checkpoints:
+            discard(checkpoints)
 
 
 def _hyperparameters(

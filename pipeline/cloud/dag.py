@@ -54,7 +54,7 @@ def create_cloud_pipeline(config: Config, deployment: Deployment, tune: bool) ->
     data = data_nodes(config, _text(DATA_SOURCE), source_sha256="", cache=str(config.data.cache))
     peers = peer_nodes(config, data)
     tuner = tuner_node(config, data) if tune else None
-    trainer = trainer_node(config, data, f"{deployment.pipeline_root}/checkpoints", tuner)
+    trainer = trainer_node(config, data, None, tuner)
     model = trainer.outputs["model"]
     baseline_model = ServedBaseline(
         model=model,
