@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import subprocess
@@ -54,7 +55,8 @@ def test_runner_commands(tmp_path: Path) -> None:
     generated = [*output, "--data", str(tmp_path / "data"), *_LOOSE_GATE]
     for seed in ("training.seed=1", "training.seed=2"):
         _run(["run", *generated, "--set", seed], {0})
-    pushed = iter(sorted((tmp_path / "output" / "serving" / "retrieval").iterdir()) * 3)
+    versions = (tmp_path / "output" / "serving" / "retrieval").iterdir()
+    pushed = itertools.cycle(sorted(versions))
     titles = (title for _, title, _ in sample.movies if _TITLE.fullmatch(title))
     for command in _commands():
         if command in (*_ELSEWHERE, _SERVER):
