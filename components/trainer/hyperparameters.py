@@ -7,7 +7,8 @@ import json
 
 OPTIMIZERS = ("adagrad", "adam")
 SOFTMAXES = ("auto", "full", "in_batch")
-HISTORIES = ("none", "earlier", "all")
+# What of a query's train events an example reads, or leaves out.
+SCOPES = ("none", "earlier", "all")
 # See `components.trainer.distribution`.
 DISTRIBUTIONS = ("none", "mirrored", "multi_worker_mirrored")
 
@@ -38,7 +39,10 @@ class Hyperparameters:
         logq_correction: Subtract the log of each in-batch candidate's sampling probability from its
             logit (Yi et al. 2019, "Sampling-bias-corrected neural modeling") and mask accidental
             hits: other pairs of the batch that have the same candidate.
-        mask_seen: Leave what the query saw in train out of the softmax, as serving does.
+        mask_seen: Which of the query's train events are left out of the softmax, as serving leaves
+            out what was seen: `none`; `earlier`, those of the example's history; or `all`.
+        members: Pairs of towers trained side by side, whose scores add up; with `members` times the
+            coordinates, and each trained as if it were alone.
         optimizer: One of `OPTIMIZERS`.
         learning_rate: Peak learning rate. The loss is a mean over the batch times its size (a sum,
             as `tfrs.tasks.Retrieval` has it), so the best rate depends on `batch_size`.
@@ -70,7 +74,8 @@ class Hyperparameters:
     recency_days: float = 0.0
     softmax: str = "auto"
     logq_correction: bool = True
-    mask_seen: bool = True
+    mask_seen: str = "all"
+    members: int = 1
     optimizer: str = "adam"
     learning_rate: float = 0.003
     warmup_steps: int = 100
@@ -89,12 +94,13 @@ class Hyperparameters:
         for name, known in (
             ("optimizer", OPTIMIZERS),
             ("softmax", SOFTMAXES),
-            ("history", HISTORIES),
+            ("history", SCOPES),
+            ("mask_seen", SCOPES),
             ("distribution", DISTRIBUTIONS),
         ):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} {getattr(self, name)!r} is not one of {', '.join(known)}")
-        for name in ("embedding_dimension", "session_length", "batch_size", "epochs"):
+        for name in ("embedding_dimension", "session_length", "members", "batch_size", "epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, not at least 1")
         for name in (

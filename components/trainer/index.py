@@ -41,7 +41,7 @@ def build_scorer(
     candidate_vectors = training.model.candidate_tower.catalogue().numpy()
     if not all(np.isfinite(values).all() for values in (candidate_vectors, *_weights(tower))):
         raise ValueError("the training diverged: a weight is not finite; lower the learning rate")
-    biases = int(hyperparameters.candidate_bias)
+    biases = hyperparameters.members if hyperparameters.candidate_bias else 0
     if hyperparameters.reads_events:
         return TowerScorer(
             tower,

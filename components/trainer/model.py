@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import tensorflow_recommenders as tfrs
 from components.serving.context import QueryContext, row_numbers
 from components.trainer import distribution
 from components.trainer.candidate_tower import CandidateTower
+from components.trainer.ensemble import join, members
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.query_tower import QueryTower
 
@@ -70,10 +72,21 @@ class TwoTowerModel(tfrs.Model):
         if self.softmax == "auto":
             self.softmax = "full" if is_small else "in_batch"
         self._sampling_probability = tf.constant((counts + 1) / (counts + 1).sum(), tf.float32)
-        self.query_tower = QueryTower(
-            queries, len(counts), feature_widths, hyperparameters, sparse_gradients=not is_small
+        of_members = [
+            dataclasses.replace(hyperparameters, seed=_seed_of_member(hyperparameters.seed, member))
+            for member in range(hyperparameters.members)
+        ]
+        width = hyperparameters.embedding_dimension
+        self.query_tower = join(
+            [
+                QueryTower(queries, len(counts), feature_widths, own, sparse_gradients=not is_small)
+                for own in of_members
+            ],
+            width,
         )
-        self.candidate_tower = CandidateTower(popularity, candidate_features, hyperparameters)
+        self.candidate_tower = join(
+            [CandidateTower(popularity, candidate_features, own) for own in of_members], width
+        )
         self.task = tfrs.tasks.Retrieval(
             remove_accidental_hits=self.softmax == "in_batch" and hyperparameters.logq_correction
         )
@@ -86,35 +99,39 @@ class TwoTowerModel(tfrs.Model):
             training: Whether to drop out.
 
         Returns:
-            Scalar loss.
+            Scalar loss, of all members of an ensemble.
         """
-        context = inputs.context
-        seed = None
-        if training:
-            # Stateless: equal seeds must give equal models.
-            step = tf.cast(self.optimizer.iterations, tf.int64)
-            seed = tf.stack([self._hyperparameters.seed + distribution.replica(), step * 4])
-        query_vectors = self.query_tower(context, seed)
-        if self.softmax == "full":
-            return self._full_softmax(query_vectors, inputs)
-        return self._in_batch_softmax(query_vectors, inputs)
+        loss_of = self._full_softmax if self.softmax == "full" else self._in_batch_softmax
+        losses = []
+        pairs = zip(members(self.query_tower), members(self.candidate_tower), strict=True)
+        for member, (query_tower, candidate_tower) in enumerate(pairs):
+            seed = None
+            if training:
+                # Stateless: equal seeds must give equal models.
+                step = tf.cast(self.optimizer.iterations, tf.int64)
+                own = _seed_of_member(self._hyperparameters.seed, member)
+                seed = tf.stack([own + distribution.replica(), step * 4])
+            losses.append(loss_of(query_tower(inputs.context, seed), candidate_tower, inputs))
+        return tf.add_n(losses)
 
-    def _full_softmax(self, query_vectors: tf.Tensor, inputs: Batch) -> tf.Tensor:
+    def _full_softmax(
+        self, query_vectors: tf.Tensor, candidate_tower: CandidateTower, inputs: Batch
+    ) -> tf.Tensor:
         """The exact softmax over the catalogue.
 
         The task takes the positive of each pair first, in the order of the batch, and any other
         candidates after them; here those are the whole catalogue. Masks leave each pair its own
         positive of the former, and of the latter all but this one: every candidate once.
         """
-        seen, candidate = inputs.context.seen, inputs.candidate
+        seen, candidate = self._masked(inputs.context), inputs.candidate
         row = tf.range(tf.size(candidate, tf.int64))
         left_out = [(row, candidate)]
-        if self._hyperparameters.mask_seen:
+        if seen is not None:
             left_out.append((row_numbers(seen), seen.values))
         shape = tf.stack([tf.size(candidate, tf.int64), self._candidates])
         own = tf.eye(tf.size(candidate), dtype=tf.bool)
         mask = tf.concat([own, ~_is_at(left_out, shape)], axis=1)
-        catalogue = self.candidate_tower.catalogue()
+        catalogue = candidate_tower.catalogue()
         return _call_task(
             self.task,
             query_vectors,
@@ -124,15 +141,17 @@ class TwoTowerModel(tfrs.Model):
             score_mask=mask,
         )
 
-    def _in_batch_softmax(self, query_vectors: tf.Tensor, inputs: Batch) -> tf.Tensor:
+    def _in_batch_softmax(
+        self, query_vectors: tf.Tensor, candidate_tower: CandidateTower, inputs: Batch
+    ) -> tf.Tensor:
         """The softmax over the candidates of the batch, which stand for the catalogue."""
-        seen, candidate = inputs.context.seen, inputs.candidate
+        seen, candidate = self._masked(inputs.context), inputs.candidate
         if inputs.elsewhere is not None:
             candidate = tf.concat([candidate, inputs.elsewhere], axis=0)
         probability, mask = None, None
         if self._hyperparameters.logq_correction:
             probability = tf.gather(self._sampling_probability, candidate)
-        if self._hyperparameters.mask_seen:
+        if seen is not None:
             distinct, column = tf.unique(candidate, out_idx=tf.int64)
             column_of = tf.tensor_scatter_nd_update(
                 tf.fill([self._candidates], tf.constant(-1, tf.int64)), candidate[:, None], column
@@ -147,13 +166,19 @@ class TwoTowerModel(tfrs.Model):
         return _call_task(
             self.task,
             query_vectors,
-            self.candidate_tower(candidate),
+            candidate_tower(candidate),
             candidate_sampling_probability=probability,
             candidate_ids=candidate,
             sample_weight=inputs.weight,
             compute_metrics=False,
             score_mask=mask,
         )
+
+    def _masked(self, context: QueryContext) -> tf.RaggedTensor | None:
+        """Positions that are no answer to the requests [B, any], int64; None to mask nothing."""
+        if self._hyperparameters.mask_seen == "none":
+            return None
+        return context.seen if self._hyperparameters.mask_seen == "all" else context.history
 
     def make_train_function(
         self, force: bool = False
@@ -166,6 +191,11 @@ class TwoTowerModel(tfrs.Model):
             step = tf.function(distribution.step_of(self.train_step), autograph=False)
             self.train_function = lambda iterator: step(next(iterator))
         return self.train_function
+
+
+def _seed_of_member(seed: int, member: int) -> int:
+    """Far apart, so that trainings with the next seeds share no member."""
+    return seed + 1_000 * member
 
 
 def _is_at(places: list[tuple[tf.Tensor, tf.Tensor]], shape: tf.Tensor) -> tf.Tensor:

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from components.trainer import model as model_module
-from components.trainer.hyperparameters import Hyperparameters
+from components.trainer.hyperparameters import SCOPES, Hyperparameters
 from components.trainer.model import Batch, TwoTowerModel
 from tests.components.numpy_tower import Request, contexts
 
@@ -45,7 +45,13 @@ class _Case:
     catalogue: np.ndarray
     positive: list[int]
     seen: list[list[int]]
+    earlier: list[list[int]]
     weight: np.ndarray
+
+    def masked(self, mask_seen: str) -> list[list[int]]:
+        """What each query has seen, as far as it is masked."""
+        nothing: list[list[int]] = [[] for _ in self.seen]
+        return {"none": nothing, "earlier": self.earlier, "all": self.seen}[mask_seen]
 
 
 def _case(seed: int) -> _Case:
@@ -59,6 +65,7 @@ def _case(seed: int) -> _Case:
         catalogue=rng.normal(0, 1, [_N, 4]),
         positive=positive,
         seen=seen,
+        earlier=[candidates[: len(candidates) // 2] for candidates in seen],
         weight=np.array([1.0, 0.5, 2.0, 1.5, 1.0, 0.0]),
     )
 
@@ -76,7 +83,12 @@ def _measured(case: _Case, **changes: object) -> tuple[TwoTowerModel, _Outcome]:
     hyperparameters = dataclasses.replace(_HYPERPARAMETERS, **changes)  # type: ignore[arg-type]
     model = TwoTowerModel(3, _COUNTS, (_COUNTS + 1) / 27, {}, {}, hyperparameters)
     model.query_tower, model.candidate_tower = _Table(case.queries), _Table(case.catalogue)
-    asked = contexts([Request(number, [], seen) for number, seen in enumerate(case.seen)])
+    asked = contexts(
+        [
+            Request(number, [(candidate, 60.0) for candidate in earlier], seen)
+            for number, (earlier, seen) in enumerate(zip(case.earlier, case.seen, strict=True))
+        ]
+    )
     batch = Batch(asked, tf.constant(case.positive, tf.int64), tf.constant(case.weight, tf.float32))
     tables = [model.query_tower.values, model.candidate_tower.values]
     with tf.GradientTape() as tape:
@@ -117,20 +129,20 @@ def _assert_close(found: _Outcome, expected: _Outcome) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("mask_seen", [False, True])
-def test_full_softmax_is_that_of_the_catalogue(mask_seen: bool, seed: int) -> None:
+@pytest.mark.parametrize("mask_seen", SCOPES)
+def test_full_softmax_is_that_of_the_catalogue(mask_seen: str, seed: int) -> None:
     case = _case(seed)
     is_in = np.ones([6, _N], bool)
-    for row, seen in enumerate(case.seen if mask_seen else []):
+    for row, seen in enumerate(case.masked(mask_seen)):
         is_in[row, seen] = False
     _, measured = _measured(case, softmax="full", mask_seen=mask_seen)
     expected = _expected(case, list(range(_N)), np.zeros(_N), is_in, case.positive)
     _assert_close(measured, expected)
 
 
-@pytest.mark.parametrize("mask_seen", [False, True])
+@pytest.mark.parametrize("mask_seen", SCOPES)
 @pytest.mark.parametrize("logq_correction", [False, True])
-def test_in_batch_softmax_is_that_of_the_batch(logq_correction: bool, mask_seen: bool) -> None:
+def test_in_batch_softmax_is_that_of_the_batch(logq_correction: bool, mask_seen: str) -> None:
     case = _case(2)
     positive = np.array(case.positive)
     own = list(range(len(positive)))
@@ -139,7 +151,7 @@ def test_in_batch_softmax_is_that_of_the_batch(logq_correction: bool, mask_seen:
     if logq_correction:
         correction = -np.log((_COUNTS[positive] + 1) / (_COUNTS + 1).sum())
         is_in &= (positive[:, None] != positive) | np.eye(6, dtype=bool)
-    for row, seen in enumerate(case.seen if mask_seen else []):
+    for row, seen in enumerate(case.masked(mask_seen)):
         is_in[row] &= ~np.isin(positive, seen)
     _, measured = _measured(
         case, softmax="in_batch", logq_correction=logq_correction, mask_seen=mask_seen
