@@ -11,6 +11,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY, SESSION_KNN
 from components.provenance.recording import recorded
 from components.serving.indexes.index import BruteForce
+from components.serving.interface import EVALUATED_SIGNATURES
 from components.serving.query_events import QueryEvents
 from components.serving.scorers import Scorer
 from components.serving.train_data import TrainData
@@ -32,7 +33,9 @@ class Executor(base_executor.BaseExecutor):
         counts = np.bincount(data.train_split.candidate, minlength=len(data.candidates))
         model = artifact_utils.get_single_instance(output_dict[standard_component_specs.MODEL_KEY])
         scorer = train(exec_properties["peer"], data.events, counts)
-        data.save_model(BruteForce(scorer, len(data.candidates)), model)
+        # A peer is measured, not served.
+        index = BruteForce(scorer, len(data.candidates))
+        data.save_model(index, model, only=EVALUATED_SIGNATURES)
 
 
 def train(peer: str, events: QueryEvents, counts: np.ndarray) -> Scorer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import tensorflow as tf
 
 from components.datasets.definition import DatasetDefinition
@@ -20,8 +22,13 @@ def save(
     transform_graph_uri: str,
     definition: DatasetDefinition,
     folder: str,
+    only: Collection[str] | None = None,
 ) -> dict[str, tf.types.experimental.PolymorphicFunction]:
-    """Writes the SavedModel to `folder`; the arguments are those of `RetrievalServing`.
+    """Writes the SavedModel to `folder`; the first arguments are those of `RetrievalServing`.
+
+    Args:
+        folder: Where to write.
+        only: Names of the signatures to save, each of which costs a second; None for all.
 
     Returns:
         The functions that were saved, by signature name.
@@ -30,6 +37,10 @@ def save(
     module = RetrievalServing(
         index, candidates, events, history_length, transform_graph, definition
     )
-    signatures = module.signatures()
+    signatures = {
+        name: function
+        for name, function in module.signatures().items()
+        if only is None or name in only
+    }
     tf.saved_model.save(module, folder, signatures=signatures)
     return signatures

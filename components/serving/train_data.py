@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
 import tensorflow as tf
@@ -66,7 +67,11 @@ class TrainData:
         return cls(examples, graph, definition, candidates, train_split, events)
 
     def save_model(
-        self, index: Index, model: Any, seen_table: bool = True
+        self,
+        index: Index,
+        model: Any,
+        seen_table: bool = True,
+        only: Collection[str] | None = None,
     ) -> dict[str, tf.types.experimental.PolymorphicFunction]:
         """Writes the SavedModel of an index, and marks the Model artifact with its kind.
 
@@ -74,6 +79,7 @@ class TrainData:
             index: The index.
             model: The Model artifact.
             seen_table: Whether the model knows the events of its queries.
+            only: Names of the signatures to save; None for all.
 
         Returns:
             The functions that were saved, by signature name.
@@ -86,6 +92,7 @@ class TrainData:
             self.transform_graph,
             self.definition,
             path_utils.serving_model_dir(model.uri),
+            only,
         )
         model.set_int_custom_property(INTERFACE, interface.INTERFACE_VERSION)
         model.set_string_custom_property(SPLIT, self.examples.get_string_custom_property(SPLIT))
