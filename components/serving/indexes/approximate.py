@@ -10,7 +10,7 @@ import abc
 import tensorflow as tf
 
 from components.serving import lists, ranking
-from components.serving.context import keep, row_numbers
+from components.serving.context import keep
 from components.serving.indexes.index import Index
 from components.serving.interface import SERVED
 from components.serving.lists import Lists
@@ -86,11 +86,16 @@ class ApproximateIndex(Index):
 
         def of_some(start: tf.Tensor, stop: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             scores, positions = self.look_up(vectors[start:stop])
-            is_left = tf.logical_not(self._is_excluded(positions, excluded[start:stop]))
-            scores = tf.where(is_left, scores, ranking.EXCLUDED_SCORE)
-            length = tf.minimum(width, tf.shape(scores)[1])
+            scores = tf.where(positions < self._candidates, scores, ranking.EXCLUDED_SCORE)
+            left_out = self._left_out(excluded[start:stop])
+            # So many that the best are among them whatever is excluded.
+            length = tf.minimum(width + tf.shape(left_out)[1], tf.shape(scores)[1])
             score, place = tf.math.top_k(scores, length)
             position = tf.gather(positions, place, batch_dims=1)
+            score = tf.where(_is_in(position, left_out), ranking.EXCLUDED_SCORE, score)
+            length = tf.minimum(width, length)
+            score, place = tf.math.top_k(score, length)
+            position = tf.gather(position, place, batch_dims=1)
             left = [[0, 0], [0, width - length]]
             return (
                 tf.pad(score, left, constant_values=ranking.EXCLUDED_SCORE),
@@ -117,18 +122,20 @@ class ApproximateIndex(Index):
 
         return tf.cond(requests <= _AT_ONCE, lambda: of_some(0, requests), in_parts)
 
-    def _is_excluded(self, positions: tf.Tensor, excluded: tf.RaggedTensor) -> tf.Tensor:
-        """Which of the positions [B, any] are excluded, or N [B, any], bool."""
-        requests = excluded.nrows()
-        places = tf.stack([row_numbers(excluded), excluded.values], axis=1)
-        nothing = tf.concat(
-            [tf.zeros([requests, self._candidates], tf.bool), tf.ones([requests, 1], tf.bool)],
-            axis=1,
-        )
-        is_excluded = tf.tensor_scatter_nd_update(
-            nothing, places, tf.ones_like(places[:, 0], tf.bool)
-        )
-        return tf.gather(is_excluded, positions, batch_dims=1)
+    def _left_out(self, excluded: tf.RaggedTensor) -> tf.Tensor:
+        """As many of the positions to leave out as are looked at [B, any], int32, padded with N."""
+        most = tf.reduce_max(tf.concat([[0], excluded.row_lengths()], axis=0))
+        shape = [-1, tf.minimum(most, self._most_excluded)]
+        return tf.cast(excluded.to_tensor(self._candidates, shape=shape), tf.int32)
+
+
+def _is_in(positions: tf.Tensor, excluded: tf.Tensor) -> tf.Tensor:
+    """Which positions [B, any], int32, are among those of their row [B, any], int32; bool."""
+    # One more than there are, for all above the others.
+    above = tf.fill([tf.shape(excluded)[0], 1], tf.int32.max)
+    ordered = tf.concat([tf.sort(excluded, axis=1), above], axis=1)
+    place = tf.searchsorted(ordered, positions)
+    return tf.equal(tf.gather(ordered, place, batch_dims=1), positions)
 
 
 def _nothing(requests: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
