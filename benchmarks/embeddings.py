@@ -1,20 +1,27 @@
-"""Candidates and requests of two kinds to measure an index on, none of them noise everywhere.
+"""Learns vectors of candidates and requests to measure an index on, in a process of its own.
 
-`trained` are the factors that ALS, the peer's library, finds in interactions of users who each like
-a few of many clusters, some candidates being more popular than others. `structured` are drawn: a
-tree of clusters in a spectrum that falls as in trained embeddings, and a bias that falls as
-popularity does, which requests meet with a 1.
+Both kinds are learnt from the same interactions (`benchmarks.interactions`): `als` by the peer's
+library, `two_tower` by the in-batch softmax of TFRS, as the Trainer does it. Prints one JSON line.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import sys
+from pathlib import Path
 
 import numpy as np
+
+from benchmarks import interactions
+from benchmarks.interactions import Interactions
 
 _WIDTH = 64
 _REQUESTS = 2_048
 _SEED = 42
+_ROUNDS = 5
+_BATCH = 512
+_LEARNING_RATE = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,60 +38,91 @@ class Embeddings:
     requests: np.ndarray
     biases: int
 
+    def write(self, folder: Path) -> None:
+        """Writes them for `read`."""
+        for field in dataclasses.fields(self):
+            np.save(folder / f"{field.name}.npy", getattr(self, field.name))
 
-def structured(candidates: int) -> Embeddings:
-    """60 kinds, 3,000 clusters in them, and candidates around these, each half as far apart."""
-    random = np.random.default_rng(_SEED)
-    spectrum = np.arange(1, _WIDTH + 1) ** -0.5
-
-    def around(centres: np.ndarray, distance: float) -> np.ndarray:
-        return np.asarray(centres + distance * random.normal(size=centres.shape) * spectrum)
-
-    kinds = around(np.zeros([60, _WIDTH]), 1.0)
-    clusters = around(kinds[random.choice(60, 3_000, p=random.dirichlet(np.full(60, 0.5)))], 0.7)
-    sizes = random.dirichlet(np.full(len(clusters), 0.5))
-    vectors = around(clusters[random.choice(len(clusters), candidates, p=sizes)], 0.6)
-    popularity = random.zipf(1.5, candidates).clip(max=100_000)
-    bias = np.log(popularity / popularity.sum())[:, None]
-    likes = 2 * around(0.8 * clusters[random.choice(len(clusters), _REQUESTS, p=sizes)], 0.5)
-    likes[0] = 0
-    return Embeddings(
-        np.concatenate([vectors, bias], axis=1).astype(np.float32),
-        np.concatenate([likes, np.ones([_REQUESTS, 1])], axis=1).astype(np.float32),
-        biases=1,
-    )
+    @classmethod
+    def read(cls, folder: Path) -> Embeddings:
+        """What `write` wrote."""
+        candidates, requests, biases = (
+            np.load(folder / f"{field.name}.npy") for field in dataclasses.fields(cls)
+        )
+        return cls(candidates, requests, int(biases))
 
 
-def trained(candidates: int) -> Embeddings:
-    """Factors of ALS after 3 rounds, on 10 interactions of each candidate."""
+def als(events: Interactions) -> Embeddings:
+    """Factors of 5 rounds of alternating least squares; the mean user for whom nothing is known."""
     import scipy.sparse
     import threadpoolctl
     from implicit.als import AlternatingLeastSquares
 
-    random = np.random.default_rng(_SEED)
-    users, clusters, per_user = candidates // 5, max(20, candidates // 400), 50
-    cluster = random.integers(clusters, size=candidates)
-    order = np.argsort(cluster, kind="stable")
-    starts = np.searchsorted(cluster[order], np.arange(clusters + 1))
-    tastes = random.integers(clusters, size=[users, 5])
-    liked = np.take_along_axis(tastes, random.integers(5, size=[users, per_user]), axis=1)
-    sizes = np.diff(starts)[liked]
-    # The first of each cluster are the popular ones: the square of a uniform number is low.
-    place = (random.random(liked.shape) ** 2 * sizes).astype(np.int64)
-    chosen = order[np.minimum(starts[liked] + place, candidates - 1)]
-    anywhere = random.random(liked.shape) < 0.1
-    chosen = np.where(anywhere, random.integers(candidates, size=liked.shape), chosen)
-    rows = np.repeat(np.arange(users), per_user)
-    ones = np.ones(chosen.size, np.float32)
-    matrix = scipy.sparse.csr_matrix((ones, (rows, chosen.ravel())), (users, candidates))
-    model = AlternatingLeastSquares(factors=_WIDTH, iterations=3, random_state=_SEED)
+    rows = np.repeat(np.arange(events.users), events.candidate.shape[1])
+    ones = np.ones(rows.size, np.float32)
+    matrix = scipy.sparse.csr_matrix(
+        (ones, (rows, events.candidate.ravel())), (events.users, events.candidates)
+    )
+    model = AlternatingLeastSquares(factors=_WIDTH, iterations=_ROUNDS, random_state=_SEED)
     # Threads of its own and those of BLAS are in each other's way.
     with threadpoolctl.threadpool_limits(1, "blas"):
         model.fit(matrix, show_progress=False)
     factors = np.asarray(model.user_factors)
-    requests = factors[random.choice(users, _REQUESTS, replace=False)]
+    requests = factors[_some(events.users)]
     requests[0] = factors.mean(axis=0)
     return Embeddings(np.asarray(model.item_factors), requests, biases=0)
 
 
-KINDS = {"trained": trained, "structured": structured}
+def two_tower(events: Interactions) -> Embeddings:
+    """A vector per user and candidate, and a bias per candidate, which is all for the unknown."""
+    import tensorflow as tf
+    import tensorflow_recommenders as tfrs
+    import tf_keras
+
+    random = np.random.default_rng(_SEED)
+
+    def factors(rows: int) -> tf.Variable:
+        return tf.Variable(0.05 * random.standard_normal([rows, _WIDTH - 1], np.float32))
+
+    users, candidates = factors(events.users), factors(events.candidates)
+    biases = tf.Variable(tf.zeros([events.candidates, 1]))
+    counts = np.bincount(events.candidate.ravel(), minlength=events.candidates)
+    probability = tf.constant(counts / counts.sum(), tf.float32)
+    task = tfrs.tasks.Retrieval()
+    optimizer = tf_keras.optimizers.legacy.Adagrad(_LEARNING_RATE)
+
+    @tf.function
+    def step(user: tf.Tensor, candidate: tf.Tensor) -> None:
+        with tf.GradientTape() as tape:
+            liked = [tf.gather(candidates, candidate), tf.gather(biases, candidate)]
+            loss = task(
+                tf.concat([tf.gather(users, user), tf.ones([_BATCH, 1])], axis=1),
+                tf.concat(liked, axis=1),
+                candidate_sampling_probability=tf.gather(probability, candidate),
+            )
+        trained = [users, candidates, biases]
+        optimizer.apply_gradients(zip(tape.gradient(loss, trained), trained, strict=True))
+
+    per_user, size = events.candidate.shape[1], events.candidate.size
+    order = random.permutation(size)
+    for start in range(0, size - _BATCH + 1, _BATCH):
+        some = order[start : start + _BATCH]
+        step(tf.constant(some // per_user), tf.constant(events.candidate.ravel()[some]))
+    requests = np.pad(users.numpy()[_some(events.users)], [(0, 0), (0, 1)], constant_values=1)
+    requests[0, :-1] = 0
+    return Embeddings(np.concatenate([candidates, biases], axis=1), requests, biases=1)
+
+
+def _some(users: int) -> np.ndarray:
+    """Users who ask [Q]."""
+    return np.random.default_rng(_SEED).choice(users, _REQUESTS, replace=False)
+
+
+KINDS = {"als": als, "two_tower": two_tower}
+
+
+if __name__ == "__main__":
+    _, which, size, where = sys.argv
+    learnt = KINDS[which](interactions.draw(int(size)))
+    learnt.write(Path(where))
+    print(json.dumps({"candidates": learnt.candidates.shape, "requests": learnt.requests.shape}))

@@ -4,9 +4,10 @@ Command: python -m benchmarks.serving
 
 First a whole request, `serving_default` of the default preset with what is seen left out, beside a
 bare call of TFRS' BruteForce (`benchmarks.serving_requests`), in catalogues of 1,664 and 100,000
-(`--catalogues`). Then `ivf` for 1,000,000 candidates (`--candidates`) of two kinds of embeddings
-(`benchmarks.embeddings`) beside exact lists (`benchmarks.serving_index`). Every comparison is of
-alternating calls in one process of its own; ratios are of medians. Bars: a whole request at most
+(`--catalogues`). Then `ivf` for 1,000,000 candidates (`--candidates`) of two kinds of embeddings,
+each learnt first (`benchmarks.embeddings`), beside exact lists (`benchmarks.serving_index`): with
+one thread, and with one per core. Every comparison is of alternating calls in one process of its
+own; ratios are of medians. Bars: a whole request at most
 1.5 times the bare call; `ivf` at most 1/12 of matmul + top_k and below 1/8 of the best exact form,
 with a recall of .95, made in 3 minutes and 3 GB. State the processor.
 """
@@ -24,7 +25,9 @@ from benchmarks.commands import Measurement, measure
 
 _CATALOGUES = (1_664, 100_000)
 _CANDIDATES = 1_000_000
-_KINDS = ("trained", "structured")
+_KINDS = ("als", "two_tower")
+# Of TensorFlow; 0 is one per core.
+_THREADS = {"1": 1, "one per core": 0}
 
 
 def whole_requests(catalogues: Sequence[int], calls: int) -> str:
@@ -48,10 +51,14 @@ def indexes(candidates: int, calls: int) -> str:
     """Recall, making and milliseconds of an index by kind of embeddings."""
     rows = []
     for kind in _KINDS:
-        command = [sys.executable, "-m", "benchmarks.serving_index", kind, str(candidates)]
-        rows.append([kind, *_index_row(measure([*command, str(calls)]))])
-        _tell(f"{kind} embeddings")
-    header = ["embeddings", "index", "recall@100", "made in, s", "CPU, s", "peak memory"]
+        with tempfile.TemporaryDirectory(prefix="embeddings-") as folder:
+            command = [sys.executable, "-m", "benchmarks.embeddings", kind, str(candidates), folder]
+            learnt = measure(command)
+            _tell(f"{kind} embeddings ({learnt.wall:.0f} s)")
+            for name, threads in _THREADS.items():
+                command = [sys.executable, "-m", "benchmarks.serving_index", folder, str(threads)]
+                rows.append([kind, name, *_index_row(measure([*command, str(calls)]))])
+    header = ["embeddings", "threads", "index", "recall@100", "made in, s", "CPU, s", "peak memory"]
     header += ["matmul + top_k, p50 ms", "best exact, p50 ms", "index, p50 ms", "p99 ms"]
     return report.table([*header, "of matmul + top_k", "of best exact"], rows)
 

@@ -11,6 +11,7 @@ import json
 import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 _K = 100
@@ -18,20 +19,30 @@ _EXCLUDED = 50
 _BYTES_PER_KIB = 1024
 
 
-def measure(kind: str, candidates: int, calls: int) -> dict[str, Any]:
-    """Makes an index of a kind of embeddings and holds it against exact lists."""
+def measure(folder: Path, threads: int, calls: int) -> dict[str, Any]:
+    """Makes an index of embeddings and holds it against exact lists.
+
+    Args:
+        folder: Where `benchmarks.embeddings` wrote them.
+        threads: Of TensorFlow; 0 for one per core.
+        calls: How often each is called.
+    """
     import numpy as np
     import tensorflow as tf
 
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
     from benchmarks.alternating import milliseconds
-    from benchmarks.embeddings import KINDS
+    from benchmarks.embeddings import Embeddings
     from components.serving import lists, ranking
     from components.serving.indexes.choice import Requests, choose
     from components.serving.indexes.index import BruteForce, Index
     from components.serving.indexes.options import IndexOptions
     from components.serving.scorers import TowerScorer
 
-    data = KINDS[kind](candidates)
+    data = Embeddings.read(folder)
+    candidates = len(data.candidates)
     scorer = TowerScorer(lambda context: context.query, data.candidates, data.biases, False, ())
     held_out, sampled = data.requests[1_024:], data.requests[:1_024]
     random = np.random.default_rng(1)
@@ -78,5 +89,5 @@ def measure(kind: str, candidates: int, calls: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    _, embeddings, size, rounds = sys.argv
-    print(json.dumps(measure(embeddings, int(size), int(rounds))))
+    _, embeddings, most_threads, rounds = sys.argv
+    print(json.dumps(measure(Path(embeddings), int(most_threads), int(rounds))))
