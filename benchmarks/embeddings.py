@@ -7,6 +7,7 @@ library, `two_tower` by the in-batch softmax of TFRS, as the Trainer does it. Pr
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ _SEED = 42
 _ROUNDS = 5
 _BATCH = 512
 _LEARNING_RATE = 0.5
+_QUERY_DROPOUT = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +91,7 @@ def two_tower(events: Interactions) -> Embeddings:
     counts = np.bincount(events.candidate.ravel(), minlength=events.candidates)
     probability = tf.constant(counts / counts.sum(), tf.float32)
     task = tfrs.tasks.Retrieval()
+    dropped = functools.partial(tf.nn.dropout, rate=_QUERY_DROPOUT)
     optimizer = tf_keras.optimizers.legacy.Adagrad(_LEARNING_RATE)
 
     @tf.function
@@ -96,7 +99,7 @@ def two_tower(events: Interactions) -> Embeddings:
         with tf.GradientTape() as tape:
             liked = [tf.gather(candidates, candidate), tf.gather(biases, candidate)]
             loss = task(
-                tf.concat([tf.gather(users, user), tf.ones([_BATCH, 1])], axis=1),
+                tf.concat([dropped(tf.gather(users, user)), tf.ones([_BATCH, 1])], axis=1),
                 tf.concat(liked, axis=1),
                 candidate_sampling_probability=tf.gather(probability, candidate),
             )
@@ -105,7 +108,7 @@ def two_tower(events: Interactions) -> Embeddings:
 
     per_user, size = events.candidate.shape[1], events.candidate.size
     order = random.permutation(size)
-    for start in range(0, size - _BATCH + 1, _BATCH):
+    for start in range(0, len(order) - _BATCH + 1, _BATCH):
         some = order[start : start + _BATCH]
         step(tf.constant(some // per_user), tf.constant(events.candidate.ravel()[some]))
     requests = np.pad(users.numpy()[_some(events.users)], [(0, 0), (0, 1)], constant_values=1)
