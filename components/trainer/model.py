@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from components.serving.context import QueryContext, row_numbers
+from components.serving.context import QueryContext, keep, row_numbers
 from components.trainer import distribution
 from components.trainer.candidate_tower import CandidateTower
 from components.trainer.ensemble import join, members
@@ -123,7 +123,7 @@ class TwoTowerModel(tfrs.Model):
         candidates after them; here those are the whole catalogue. Masks leave each pair its own
         positive of the former, and of the latter all but this one: every candidate once.
         """
-        seen, candidate = self._masked(inputs.context), inputs.candidate
+        seen, candidate = self._masked(inputs), inputs.candidate
         row = tf.range(tf.size(candidate, tf.int64))
         left_out = [(row, candidate)]
         if seen is not None:
@@ -145,7 +145,7 @@ class TwoTowerModel(tfrs.Model):
         self, query_vectors: tf.Tensor, candidate_tower: CandidateTower, inputs: Batch
     ) -> tf.Tensor:
         """The softmax over the candidates of the batch, which stand for the catalogue."""
-        seen, candidate = self._masked(inputs.context), inputs.candidate
+        seen, candidate = self._masked(inputs), inputs.candidate
         if inputs.elsewhere is not None:
             candidate = tf.concat([candidate, inputs.elsewhere], axis=0)
         probability, mask = None, None
@@ -174,11 +174,16 @@ class TwoTowerModel(tfrs.Model):
             score_mask=mask,
         )
 
-    def _masked(self, context: QueryContext) -> tf.RaggedTensor | None:
+    def _masked(self, inputs: Batch) -> tf.RaggedTensor | None:
         """Positions that are no answer to the requests [B, any], int64; None to mask nothing."""
         if self._hyperparameters.mask_seen == "none":
             return None
-        return context.seen if self._hyperparameters.mask_seen == "all" else context.history
+        if self._hyperparameters.mask_seen == "all":
+            return inputs.context.seen
+        history = inputs.context.history
+        # What is met once more is an answer again.
+        is_other = history.values != tf.gather(inputs.candidate, row_numbers(history))
+        return keep(history, is_other)
 
     def make_train_function(
         self, force: bool = False

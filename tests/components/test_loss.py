@@ -51,7 +51,11 @@ class _Case:
     def masked(self, mask_seen: str) -> list[list[int]]:
         """What each query has seen, as far as it is masked."""
         nothing: list[list[int]] = [[] for _ in self.seen]
-        return {"none": nothing, "earlier": self.earlier, "all": self.seen}[mask_seen]
+        others = [
+            [candidate for candidate in candidates if candidate != own]
+            for candidates, own in zip(self.earlier, self.positive, strict=True)
+        ]
+        return {"none": nothing, "earlier": others, "all": self.seen}[mask_seen]
 
 
 def _case(seed: int) -> _Case:
@@ -65,7 +69,8 @@ def _case(seed: int) -> _Case:
         catalogue=rng.normal(0, 1, [_N, 4]),
         positive=positive,
         seen=seen,
-        earlier=[candidates[: len(candidates) // 2] for candidates in seen],
+        # The first meets its positive once more.
+        earlier=[[3, 0], *(candidates[: len(candidates) // 2] for candidates in seen[1:])],
         weight=np.array([1.0, 0.5, 2.0, 1.5, 1.0, 0.0]),
     )
 
