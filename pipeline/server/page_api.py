@@ -9,6 +9,8 @@ from typing import Any
 
 from components.datasets.movielens import MOVIELENS
 from components.serving.interface import (
+    ALIAS,
+    ALIAS_POSITION,
     COUNT,
     EVENT_TIMES,
     EVENTS,
@@ -22,6 +24,8 @@ from components.serving.interface import (
     SCORE,
     K,
 )
+from pipeline.failure import OutputError
+from pipeline.model_catalogue import ModelCatalogue
 from pipeline.server.model import RequestError, ServedModel
 from pipeline.server.predict_api import to_json
 
@@ -53,6 +57,20 @@ class Catalogue:
         )
         self._folded = [title.casefold() for title in index[MOVIELENS.candidate_title]]
         self.labels_of_id = {number: labels for number, _, labels in self._rows}
+        position_of_id = dict(zip(index[ALIAS], index[ALIAS_POSITION], strict=True))
+        self._named = ModelCatalogue(index[MOVIELENS.candidate_title], position_of_id)
+
+    def id_and_title(self, name: str) -> tuple[str, str]:
+        """Id and title of the candidate with a title or id.
+
+        Raises:
+            RequestError: There is none.
+        """
+        try:
+            number, title, _ = self._rows[self._named.position(name)]
+        except OutputError as error:
+            raise RequestError(str(error)) from None
+        return number, title
 
     def matches(self, text: str) -> list[dict[str, str]]:
         """The candidates whose titles have a text in them, those that begin with it first."""
@@ -83,7 +101,7 @@ def recommendations(
         k: How many recommendations.
 
     Raises:
-        RequestError: Neither or both are given, or too much is asked for.
+        RequestError: Neither or both are given, a movie is not known, or too much is asked for.
     """
     if (user is None) == (not movies):
         raise RequestError("either a user or movies have to be given.")
@@ -99,10 +117,10 @@ def recommendations(
         )[: known[COUNT]]
         listed = _row(model, RECOMMEND_SIGNATURE, {**asked, K: [k]})
     else:
-        times = [int(time.time()) - _SECONDS_AGO] * len(movies)
-        asked = {EVENTS: [list(movies)], EVENT_TIMES: [times], K: [k]}
+        history = [catalogue_of(model).id_and_title(movie) for movie in movies]
+        times = [int(time.time()) - _SECONDS_AGO] * len(history)
+        asked = {EVENTS: [[number for number, _ in history]], EVENT_TIMES: [times], K: [k]}
         listed = _row(model, HISTORY_SIGNATURE, asked)
-        history = [(movie, movie) for movie in movies]
     ids = listed[MOVIELENS.candidate_id]
     reasons = _row(
         model, EXPLAIN_SIGNATURE, {EVENTS: [[number for number, _ in history]], ITEMS: [ids]}

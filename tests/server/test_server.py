@@ -180,6 +180,11 @@ def test_the_page_is_answered_with_reasons(client: Client, model: Any, raw_folde
     seen = [titles["5"], titles["9"]]
     by_movies = client.get("/api/recommendations", movie=seen, k=3).json()
     assert {row["because"] for row in by_movies["recommendations"]} <= set(seen)
+    by_id = client.get("/api/recommendations", movie=["5", "9"], k=3).json()
+    assert by_id == by_movies
+    unknown = client.get("/api/recommendations", movie=[titles["5"], titles["9"][:-8]])
+    assert unknown.status_code == 400
+    assert f'did you mean "{titles["9"]}"' in unknown.json()["error"]
     nobody = client.get("/api/recommendations", user="nobody").json()
     assert nobody["history"] == []
     assert {row["because"] for row in nobody["recommendations"]} == {""}
