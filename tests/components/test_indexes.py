@@ -178,6 +178,33 @@ def test_ivf_finds_what_it_promises(data: Data, ivf: InvertedFile) -> None:
     assert np.mean(recalls) < 1
 
 
+def test_lists_are_the_best_of_what_is_read(data: Data, ivf: InvertedFile) -> None:
+    """Whatever is left out: the best, one of them often, what is not read, and what is none."""
+    rows, k = [3, 11, 12, 13, 14, 15], [100, 100, 7, 100, 100, 60]
+    read = ivf.look_up(tf.constant(data.requests[rows]))[1].numpy()
+    assert (read == _CANDIDATES).any()
+    best = [_by_hand(data, row, 200, []).tolist() for row in rows]
+    not_read = [one for one in range(_CANDIDATES) if one not in read[2]][: _MOST_EXCLUDED - 5]
+    excluded = [
+        best[0][:_MOST_EXCLUDED],
+        best[1][:1] * 30 + best[1][1:9],
+        [*not_read, *best[2][:5]],
+        [],
+        # So many that it is ranked wholly.
+        best[4][: _MOST_EXCLUDED + 5],
+        [-1, *best[5][3:9], _CANDIDATES, _CANDIDATES + 1],
+    ]
+    found = _best(ivf, data, rows, k, excluded, exact=False)
+    for place, row in enumerate(rows):
+        scores = data.vectors @ data.requests[row]
+        kept = np.arange(_CANDIDATES) if place == 4 else read[place][read[place] < _CANDIDATES]
+        kept = kept[~np.isin(kept, excluded[place])]
+        expected = kept[np.argsort(-scores[kept])][: k[place]]
+        count = int(found.count[place])
+        assert count == len(expected)
+        assert sorted(found.position[place, :count].numpy()) == sorted(expected)
+
+
 @pytest.mark.parametrize(
     ("k", "excluded", "exact"),
     [

@@ -275,8 +275,8 @@ def test_evaluation_graph_differs_from_the_serving_graph(judge: Judge) -> None:
     module.good = tf.saved_model.load(f"{judge.real.model.uri}/Format-Serving")
     module.served = tf.saved_model.load(f"{judge.real.peers[POPULARITY].uri}/Format-Serving")
     signatures = dict(module.good.signatures.items())
-    for name in (interface.SERVING_SIGNATURE, interface.RECOMMEND_SIGNATURE):
-        signatures[name] = module.served.signatures[name]
+    name = interface.RECOMMEND_SIGNATURE
+    signatures[name] = module.served.signatures[name]
     model = _saved(module, signatures, judge.folder / "cheat")
     failed = judge.failed(model)
     # It serves popularity, so its lists cover too little besides.
