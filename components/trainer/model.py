@@ -25,6 +25,10 @@ MOST_FOR_FULL_SOFTMAX = 20_000
 _call_task = tf.autograph.to_graph(tfrs.tasks.Retrieval.call, recursive=False)
 
 
+# The loss of one member of an ensemble, of its query vectors and its candidate tower.
+_Loss = Callable[[tf.Tensor, CandidateTower], tf.Tensor]
+
+
 class Batch(NamedTuple):
     """B positive pairs.
 
@@ -101,7 +105,9 @@ class TwoTowerModel(tfrs.Model):
         Returns:
             Scalar loss, of all members of an ensemble.
         """
-        loss_of = self._full_softmax if self.softmax == "full" else self._in_batch_softmax
+        softmax = self._full_softmax if self.softmax == "full" else self._in_batch_softmax
+        # What all members share: the masks, above all.
+        loss_of = softmax(inputs)
         losses = []
         pairs = zip(members(self.query_tower), members(self.candidate_tower), strict=True)
         for member, (query_tower, candidate_tower) in enumerate(pairs):
@@ -111,12 +117,10 @@ class TwoTowerModel(tfrs.Model):
                 step = tf.cast(self.optimizer.iterations, tf.int64)
                 own = _seed_of_member(self._hyperparameters.seed, member)
                 seed = tf.stack([own + distribution.replica(), step * 4])
-            losses.append(loss_of(query_tower(inputs.context, seed), candidate_tower, inputs))
+            losses.append(loss_of(query_tower(inputs.context, seed), candidate_tower))
         return tf.add_n(losses)
 
-    def _full_softmax(
-        self, query_vectors: tf.Tensor, candidate_tower: CandidateTower, inputs: Batch
-    ) -> tf.Tensor:
+    def _full_softmax(self, inputs: Batch) -> _Loss:
         """The exact softmax over the catalogue.
 
         The task takes the positive of each pair first, in the order of the batch, and any other
@@ -131,19 +135,21 @@ class TwoTowerModel(tfrs.Model):
         shape = tf.stack([tf.size(candidate, tf.int64), self._candidates])
         own = tf.eye(tf.size(candidate), dtype=tf.bool)
         mask = tf.concat([own, ~_is_at(left_out, shape)], axis=1)
-        catalogue = candidate_tower.catalogue()
-        return _call_task(
-            self.task,
-            query_vectors,
-            tf.concat([tf.gather(catalogue, candidate), catalogue], axis=0),
-            sample_weight=inputs.weight,
-            compute_metrics=False,
-            score_mask=mask,
-        )
 
-    def _in_batch_softmax(
-        self, query_vectors: tf.Tensor, candidate_tower: CandidateTower, inputs: Batch
-    ) -> tf.Tensor:
+        def loss_of(query_vectors: tf.Tensor, candidate_tower: CandidateTower) -> tf.Tensor:
+            catalogue = candidate_tower.catalogue()
+            return _call_task(
+                self.task,
+                query_vectors,
+                tf.concat([tf.gather(catalogue, candidate), catalogue], axis=0),
+                sample_weight=inputs.weight,
+                compute_metrics=False,
+                score_mask=mask,
+            )
+
+        return loss_of
+
+    def _in_batch_softmax(self, inputs: Batch) -> _Loss:
         """The softmax over the candidates of the batch, which stand for the catalogue."""
         seen, candidate = self._masked(inputs), inputs.candidate
         if inputs.elsewhere is not None:
@@ -163,16 +169,20 @@ class TwoTowerModel(tfrs.Model):
             ]
             shape = tf.stack([seen.nrows(), tf.size(distinct, tf.int64)])
             mask = ~tf.gather(_is_at([tuple(places)], shape), column, axis=1)
-        return _call_task(
-            self.task,
-            query_vectors,
-            candidate_tower(candidate),
-            candidate_sampling_probability=probability,
-            candidate_ids=candidate,
-            sample_weight=inputs.weight,
-            compute_metrics=False,
-            score_mask=mask,
-        )
+
+        def loss_of(query_vectors: tf.Tensor, candidate_tower: CandidateTower) -> tf.Tensor:
+            return _call_task(
+                self.task,
+                query_vectors,
+                candidate_tower(candidate),
+                candidate_sampling_probability=probability,
+                candidate_ids=candidate,
+                sample_weight=inputs.weight,
+                compute_metrics=False,
+                score_mask=mask,
+            )
+
+        return loss_of
 
     def _masked(self, inputs: Batch) -> tf.RaggedTensor | None:
         """Positions that are no answer to the requests [B, any], int64; None to mask nothing."""
