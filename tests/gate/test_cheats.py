@@ -25,6 +25,7 @@ from components.serving.indexes.index import BruteForce
 from components.serving.query_events import QueryEvents
 from components.serving.scorers import DotProductScorer, TowerScorer
 from components.serving.serving_module import RetrievalServing
+from components.serving.signatures import default
 from components.serving.train_data import TrainData
 from components.trainer import training
 from components.trainer.model import TwoTowerModel
@@ -275,8 +276,19 @@ def test_evaluation_graph_differs_from_the_serving_graph(judge: Judge) -> None:
     module.good = tf.saved_model.load(f"{judge.real.model.uri}/Format-Serving")
     module.served = tf.saved_model.load(f"{judge.real.peers[POPULARITY].uri}/Format-Serving")
     signatures = dict(module.good.signatures.items())
-    name = interface.RECOMMEND_SIGNATURE
-    signatures[name] = module.served.signatures[name]
+    recommend = module.served.signatures[interface.RECOMMEND_SIGNATURE]
+    others = (interface.EXCLUDE, interface.EXCLUDE_SEEN, interface.EXACT)
+    usual = {name: default(name) for name in (*others, interface.K, interface.REQUEST_TIME)}
+
+    # A peer has no `serving_default`: this is what it would be.
+    @tf.function(
+        input_signature=[tf.TensorSpec([None], tf.string, name=preprocessing.DEFINITION.query_id)]
+    )
+    def serve(query_id: tf.Tensor) -> dict[str, tf.Tensor]:
+        return dict(recommend(**{preprocessing.DEFINITION.query_id: query_id}, **usual))
+
+    signatures[interface.RECOMMEND_SIGNATURE] = recommend
+    signatures[interface.SERVING_SIGNATURE] = serve
     model = _saved(module, signatures, judge.folder / "cheat")
     failed = judge.failed(model)
     # It serves popularity, so its lists cover too little besides.
