@@ -7,7 +7,6 @@ library, `two_tower` by the in-batch softmax of TFRS, as the Trainer does it. Pr
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import sys
 from pathlib import Path
@@ -82,6 +81,7 @@ def two_tower(events: Interactions) -> Embeddings:
     import tf_keras
 
     random = np.random.default_rng(_SEED)
+    tf.random.set_seed(_SEED)
 
     def factors(rows: int) -> tf.Variable:
         return tf.Variable(0.05 * random.standard_normal([rows, _WIDTH - 1], np.float32))
@@ -91,26 +91,26 @@ def two_tower(events: Interactions) -> Embeddings:
     counts = np.bincount(events.candidate.ravel(), minlength=events.candidates)
     probability = tf.constant(counts / counts.sum(), tf.float32)
     task = tfrs.tasks.Retrieval()
-    dropped = functools.partial(tf.nn.dropout, rate=_QUERY_DROPOUT)
     optimizer = tf_keras.optimizers.legacy.Adagrad(_LEARNING_RATE)
 
     @tf.function
     def step(user: tf.Tensor, candidate: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
+            asked = tf.nn.dropout(tf.gather(users, user), _QUERY_DROPOUT)
             liked = [tf.gather(candidates, candidate), tf.gather(biases, candidate)]
             loss = task(
-                tf.concat([dropped(tf.gather(users, user)), tf.ones([_BATCH, 1])], axis=1),
+                tf.concat([asked, tf.ones([_BATCH, 1])], axis=1),
                 tf.concat(liked, axis=1),
                 candidate_sampling_probability=tf.gather(probability, candidate),
             )
         trained = [users, candidates, biases]
         optimizer.apply_gradients(zip(tape.gradient(loss, trained), trained, strict=True))
 
-    per_user, size = events.candidate.shape[1], events.candidate.size
-    order = random.permutation(size)
+    user = np.repeat(np.arange(events.users), events.candidate.shape[1])
+    order = random.permutation(len(user))
     for start in range(0, len(order) - _BATCH + 1, _BATCH):
         some = order[start : start + _BATCH]
-        step(tf.constant(some // per_user), tf.constant(events.candidate.ravel()[some]))
+        step(tf.constant(user[some]), tf.constant(events.candidate.ravel()[some]))
     requests = np.pad(users.numpy()[_some(events.users)], [(0, 0), (0, 1)], constant_values=1)
     requests[0, :-1] = 0
     return Embeddings(np.concatenate([candidates, biases], axis=1), requests, biases=1)

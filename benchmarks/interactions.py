@@ -29,14 +29,17 @@ class Interactions:
     """Who liked what, ten events per candidate.
 
     Attributes:
-        users: How many users there are.
         candidates: N.
         candidate: What each user liked [users, 50], int64.
     """
 
-    users: int
     candidates: int
     candidate: np.ndarray
+
+    @property
+    def users(self) -> int:
+        """How many users there are."""
+        return len(self.candidate)
 
 
 def draw(candidates: int) -> Interactions:
@@ -54,9 +57,7 @@ def draw(candidates: int) -> Interactions:
     elsewhere = random.random(cluster.shape) < _ELSEWHERE
     cluster[elsewhere] = random.choice(clusters, np.count_nonzero(elsewhere))
     place = (random.random(cluster.shape) ** _SKEW * sizes[cluster]).astype(np.int64)
-    return Interactions(
-        users, candidates, number[np.minimum(starts[cluster] + place, candidates - 1)]
-    )
+    return Interactions(candidates, number[np.minimum(starts[cluster] + place, candidates - 1)])
 
 
 def _tastes(random: np.random.Generator, users: int, kind_of: np.ndarray) -> np.ndarray:

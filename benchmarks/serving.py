@@ -7,9 +7,9 @@ bare call of TFRS' BruteForce (`benchmarks.serving_requests`), in catalogues of 
 (`--catalogues`). Then `ivf` for 1,000,000 candidates (`--candidates`) of two kinds of embeddings,
 each learnt first (`benchmarks.embeddings`), beside exact lists (`benchmarks.serving_index`): with
 one thread, and with one per core. Every comparison is of alternating calls in one process of its
-own; ratios are of medians. Bars: a whole request at most
-1.5 times the bare call; `ivf` at most 1/12 of matmul + top_k and below 1/8 of the best exact form,
-with a recall of .95, made in 3 minutes and 3 GB. State the processor.
+own; ratios are of medians. Bars: a whole request at most 1.5 times the bare call; `ivf` at most
+1/12 of matmul + top_k and below 1/8 of the best exact form, with a recall of .95, made in 3 minutes
+and 3 GB. State the processor.
 """
 
 from __future__ import annotations

@@ -68,12 +68,10 @@ def test_score_is_the_sum_of_the_members_scores() -> None:
 def test_members_are_dropped_out_apart() -> None:
     ensemble, batch = _model(members=2, query_dropout=0.9), _batch()
     ensemble.compile(optimizer="adam")
-    first, second = members(ensemble.query_tower)
-    for mine, other in zip(first.trainable_variables, second.trainable_variables, strict=True):
-        other.assign(mine)
-    first, second = members(ensemble.candidate_tower)
-    for mine, other in zip(first.trainable_variables, second.trainable_variables, strict=True):
-        other.assign(mine)
+    for tower in (ensemble.query_tower, ensemble.candidate_tower):
+        first, second = members(tower)
+        for mine, other in zip(first.trainable_variables, second.trainable_variables, strict=True):
+            other.assign(mine)
     with tf.GradientTape() as tape:
         loss = ensemble.compute_loss(batch, training=True)
     towers = members(ensemble.query_tower)
