@@ -10,8 +10,8 @@ from tfx.types import artifact_utils, standard_component_specs
 
 from components.peers.names import IMPLICIT_ALS, ITEM_KNN, POPULARITY, SESSION_KNN
 from components.provenance.recording import recorded
+from components.serving import interface
 from components.serving.indexes.index import BruteForce
-from components.serving.interface import EVALUATED_SIGNATURES
 from components.serving.query_events import QueryEvents
 from components.serving.scorers import Scorer
 from components.serving.train_data import TrainData
@@ -33,9 +33,17 @@ class Executor(base_executor.BaseExecutor):
         counts = np.bincount(data.train_split.candidate, minlength=len(data.candidates))
         model = artifact_utils.get_single_instance(output_dict[standard_component_specs.MODEL_KEY])
         scorer = train(exec_properties["peer"], data.events, counts)
-        # A peer is measured, not served.
-        index = BruteForce(scorer, len(data.candidates))
-        data.save_model(index, model, only=EVALUATED_SIGNATURES)
+        # A peer is measured, not served: it needs what its evaluation asks.
+        asked = (
+            interface.HISTORY_SIGNATURE
+            if data.split.history == "rolling"
+            else interface.RECOMMEND_SIGNATURE
+        )
+        data.save_model(
+            BruteForce(scorer, len(data.candidates)),
+            model,
+            only=(asked, interface.EVALUATION_SIGNATURE, interface.INDEX_SIGNATURE),
+        )
 
 
 def train(peer: str, events: QueryEvents, counts: np.ndarray) -> Scorer:

@@ -10,6 +10,7 @@ from components.datasets.definition import DatasetDefinition
 from components.serving.indexes.index import Index
 from components.serving.query_events import QueryEvents
 from components.serving.serving_module import RetrievalServing
+from components.serving.signatures import traced
 from components.transform.graph import TransformGraph
 from components.transform.reading import CandidateTable
 
@@ -42,5 +43,7 @@ def save(
         for name, function in module.signatures().items()
         if only is None or name in only
     }
-    tf.saved_model.save(module, folder, signatures=signatures)
+    tf.saved_model.save(
+        module, folder, signatures={name: traced(of) for name, of in signatures.items()}
+    )
     return signatures

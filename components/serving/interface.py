@@ -19,13 +19,6 @@ EMBEDDING_SIGNATURE = "query_embedding"
 SIMILAR_SIGNATURE = "similar_items"
 HISTORY_OF_QUERY_SIGNATURE = "query_history"
 EXPLAIN_SIGNATURE = "explain"
-# Those that an evaluation asks.
-EVALUATED_SIGNATURES = (
-    RECOMMEND_SIGNATURE,
-    HISTORY_SIGNATURE,
-    EVALUATION_SIGNATURE,
-    INDEX_SIGNATURE,
-)
 # Inputs of the signatures that recommend.
 REQUEST_TIME = "request_time"
 NOW = -1

@@ -66,6 +66,11 @@ class TrainData:
         events = QueryEvents.in_train(train_split, queries)
         return cls(examples, graph, definition, candidates, train_split, events)
 
+    @property
+    def split(self) -> SplitSpec:
+        """How the examples were split."""
+        return SplitSpec.from_json(self.examples.get_string_custom_property(SPLIT))
+
     def save_model(
         self,
         index: Index,
@@ -88,7 +93,7 @@ class TrainData:
             index,
             self.candidates,
             self.events if seen_table else QueryEvents.nothing(self.events.queries),
-            SplitSpec.from_json(self.examples.get_string_custom_property(SPLIT)).history_length,
+            self.split.history_length,
             self.transform_graph,
             self.definition,
             path_utils.serving_model_dir(model.uri),
