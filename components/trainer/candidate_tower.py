@@ -21,32 +21,25 @@ class CandidateTower(tf.Module):
     Args:
         popularity: Share of each candidate in the train events [N], which starts the bias; none is
             zero.
-        features: Transformed features of the catalogue by name, each [N] (buckets) or [N, labels]
-            (multi-hot).
+        features: Features of the catalogue [N, F], see `candidate_features`; None to read none.
         hyperparameters: Of the model.
     """
 
     def __init__(
         self,
         popularity: np.ndarray,
-        features: dict[str, np.ndarray],
+        features: tf.Variable | None,
         hyperparameters: Hyperparameters,
     ) -> None:
         super().__init__(name="candidate_tower")
         width, seed = hyperparameters.embedding_dimension, hyperparameters.seed
-        shape = (len(popularity), width)
         self.embedding = initial_weights.normal(
-            "candidate_embedding", shape, initial_weights.EMBEDDING, seed
+            "candidate_embedding", (len(popularity), width), initial_weights.EMBEDDING, seed
         )
-        self._features: dict[str, tf.Tensor] = {}
-        self.feature_vectors: dict[str, tf.Variable] = {}
-        for name, values in sorted(features.items()):
-            if not hyperparameters.candidate_features:
-                break
-            one_hot = values if values.ndim == 2 else np.eye(values.max() + 1)[values]
-            self._features[name] = tf.constant(one_hot, tf.float32)
-            self.feature_vectors[name] = initial_weights.normal(
-                name, (one_hot.shape[1], width), initial_weights.FEATURE, seed
+        self._features = features
+        if features is not None:
+            self.feature_vectors = initial_weights.normal(
+                "feature_vectors", (features.shape[1], width), initial_weights.FEATURE, seed
             )
         self.bias = None
         if hyperparameters.candidate_bias:
@@ -69,8 +62,8 @@ class CandidateTower(tf.Module):
 
     def _vectors(self, rows_of: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         vectors = rows_of(self.embedding)
-        for name, kernel in self.feature_vectors.items():
-            vectors += tf.matmul(rows_of(self._features[name]), kernel)
+        if self._features is not None:
+            vectors += tf.matmul(rows_of(self._features), self.feature_vectors)
         if self.bias is None:
             return vectors
         return tf.concat([vectors, rows_of(self.bias)[:, None]], axis=1)

@@ -12,6 +12,7 @@ import tensorflow_recommenders as tfrs
 
 from components.serving.context import QueryContext, keep, row_numbers
 from components.trainer import distribution
+from components.trainer.candidate_features import side_by_side
 from components.trainer.candidate_tower import CandidateTower
 from components.trainer.ensemble import join, members
 from components.trainer.hyperparameters import Hyperparameters
@@ -54,7 +55,7 @@ class TwoTowerModel(tfrs.Model):
         counts: Train events of each candidate [N], int64.
         popularity: Share of each candidate in the train events [N], none of them zero, which
             starts the bias.
-        candidate_features: Transformed features of the catalogue, see `CandidateTower`.
+        candidate_features: Transformed features of the catalogue, see `side_by_side`.
         feature_widths: See `QueryTower`.
         hyperparameters: Of the model.
     """
@@ -81,15 +82,25 @@ class TwoTowerModel(tfrs.Model):
             for member in range(hyperparameters.members)
         ]
         width = hyperparameters.embedding_dimension
+        features = None
+        if hyperparameters.candidate_features:
+            features = side_by_side(candidate_features)
         self.query_tower = join(
             [
-                QueryTower(queries, len(counts), feature_widths, own, sparse_gradients=not is_small)
+                QueryTower(
+                    queries,
+                    len(counts),
+                    feature_widths,
+                    features,
+                    own,
+                    sparse_gradients=not is_small,
+                )
                 for own in of_members
             ],
             width,
         )
         self.candidate_tower = join(
-            [CandidateTower(popularity, candidate_features, own) for own in of_members], width
+            [CandidateTower(popularity, features, own) for own in of_members], width
         )
         self.task = tfrs.tasks.Retrieval(
             remove_accidental_hits=self.softmax == "in_batch" and hyperparameters.logq_correction

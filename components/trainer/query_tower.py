@@ -3,7 +3,9 @@
 A channel is a sum over events of the query, of one vector per candidate each: the history channel
 sums all events alike; session channel k weights an event by exp(-age / session_decays[k]), so that
 those with short decays see the sitting that goes on, and the long ones what was liked lately. The
-vector is the sum of the channels and of what a hidden layer makes of them together.
+vector of an event is one of its candidate and those of the candidate's features, F in all, so that
+rare candidates tell something too. The vector of a request is the sum of the channels and of what a
+hidden layer makes of them together.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ class QueryTower(tf.Module):
         queries: Size of the query vocabulary.
         candidates: Size of the catalogue.
         feature_widths: Number of labels or buckets of each transformed query feature, by name.
+        candidate_features: Features of the catalogue [N, F], see `candidate_features`; None to read
+            none.
         hyperparameters: Of the model.
         sparse_gradients: Let gradients of tables have only the rows that a batch reads: slower
             step by step, but the only way where the tables are large.
@@ -44,6 +48,7 @@ class QueryTower(tf.Module):
         queries: int,
         candidates: int,
         feature_widths: dict[str, int],
+        candidate_features: tf.Variable | None,
         hyperparameters: Hyperparameters,
         sparse_gradients: bool = False,
     ) -> None:
@@ -77,6 +82,14 @@ class QueryTower(tf.Module):
         self.size_vectors = zeros("size_vectors", _SIZE_BUCKETS, width + hidden)
         # One table for all channels, one after the other, so that one product sums them all.
         self.event_vectors = embedding("event_vectors", channels * candidates)
+        self.candidate_features = candidate_features
+        if candidate_features is not None:
+            self.event_feature_vectors = initial_weights.normal(
+                "event_feature_vectors",
+                (channels, candidate_features.shape[1], width),
+                initial_weights.FEATURE,
+                seed,
+            )
         if hyperparameters.session_decays:
             self.age_vectors = zeros("age_vectors", _AGE_BUCKETS, width + hidden)
             self.channel_scales = tf.Variable(
@@ -196,15 +209,22 @@ class QueryTower(tf.Module):
         sums, rows = request * channels + tf.cast(channel, tf.int64), requests * channels
         vector = tf.cast(channel, tf.int64) * self._candidates + tf.cast(candidate, tf.int64)
         weight = tf.stop_gradient(weight)
-        if self._sparse_gradients:
-            weighted = weight[:, None] * tf.gather(self.event_vectors, vector)
-            summed = tf.math.unsorted_segment_sum(weighted, sums, rows)
-        else:
-            shape = tf.stack([rows, tf.constant(channels * self._candidates, tf.int64)])
-            matrix = tf.SparseTensor(tf.stack([sums, vector], axis=1), weight, shape)
-            summed = tf.sparse.sparse_dense_matmul(matrix, self.event_vectors)
-        width = self._hyperparameters.embedding_dimension
-        return tf.reshape(summed, [-1, channels, width])
+
+        def summed(rows_of: tf.Variable, row: tf.Tensor) -> tf.Tensor:
+            if self._sparse_gradients:
+                weighted = weight[:, None] * tf.gather(rows_of, row)
+                of_channels = tf.math.unsorted_segment_sum(weighted, sums, rows)
+            else:
+                shape = tf.stack([rows, tf.constant(rows_of.shape[0], tf.int64)])
+                matrix = tf.SparseTensor(tf.stack([sums, row], axis=1), weight, shape)
+                of_channels = tf.sparse.sparse_dense_matmul(matrix, rows_of)
+            return tf.reshape(of_channels, [-1, channels, rows_of.shape[1]])
+
+        vectors = summed(self.event_vectors, vector)
+        if self.candidate_features is None:
+            return vectors
+        features = summed(self.candidate_features, candidate)
+        return vectors + tf.einsum("bcf,cfd->bcd", features, self.event_feature_vectors)
 
 
 def _latest_age(ages: tf.RaggedTensor) -> tf.Tensor:

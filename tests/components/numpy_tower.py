@@ -24,6 +24,8 @@ _VARIABLES = (
     "constant",
     "size_vectors",
     "event_vectors",
+    "event_feature_vectors",
+    "candidate_features",
     "age_vectors",
     "channel_scales",
     "hidden_kernel",
@@ -88,7 +90,12 @@ class NumpyTower:
         hyperparameters, values = self._hyperparameters, self._values
         width = hyperparameters.embedding_dimension
         decays = hyperparameters.session_decays
-        tables = values["event_vectors"].reshape(1 + len(decays), -1, width)
+        tables = values["event_vectors"].reshape(1 + len(decays), -1, width).copy()
+        if "event_feature_vectors" in values:
+            for table, of_features in zip(tables, values["event_feature_vectors"], strict=True):
+                for candidate, features in enumerate(values["candidate_features"]):
+                    for number, is_set in enumerate(features):
+                        table[candidate] += is_set * of_features[number]
         history = [(candidate, min(age, LONG_AGO)) for candidate, age in request.history]
         channels = np.zeros([1 + len(decays), width])
 

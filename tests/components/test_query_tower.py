@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.trainer.candidate_features import side_by_side
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.query_tower import QueryTower
 from tests.components.numpy_tower import DAY, LONG_AGO, NumpyTower, Request, contexts
@@ -17,6 +18,10 @@ from tests.components.numpy_tower import DAY, LONG_AGO, NumpyTower, Request, con
 _QUERIES, _CANDIDATES = 3, 7
 _LABELS = {"query_group": 2}
 _WIDTHS = {"query_age": 4, **_LABELS}
+_FEATURES = {
+    "candidate_labels": (np.arange(_CANDIDATES)[:, None] % [2, 3] == 0).astype(np.float32),
+    "candidate_bucket": np.arange(_CANDIDATES) % 3,
+}
 _HYPERPARAMETERS = Hyperparameters(
     embedding_dimension=3,
     query_id=True,
@@ -46,15 +51,27 @@ _REQUESTS = [
 ]
 
 
-def _tower(hyperparameters: Hyperparameters, sparse_gradients: bool = False) -> QueryTower:
+def _tower(
+    hyperparameters: Hyperparameters,
+    sparse_gradients: bool = False,
+    features: dict[str, np.ndarray] | None = None,
+) -> QueryTower:
     """A tower none of whose variables is zero."""
-    tower = QueryTower(_QUERIES, _CANDIDATES, _WIDTHS, hyperparameters, sparse_gradients)
+    tower = QueryTower(
+        _QUERIES,
+        _CANDIDATES,
+        _WIDTHS,
+        side_by_side(features or {}),
+        hyperparameters,
+        sparse_gradients,
+    )
     rng = np.random.default_rng(5)
     for variable in tower.trainable_variables:
         variable.assign(rng.normal(0, 1, variable.shape))
     return tower
 
 
+@pytest.mark.parametrize("features", [{}, _FEATURES])
 @pytest.mark.parametrize("sparse_gradients", [False, True])
 @pytest.mark.parametrize("candidate_bias", [False, True])
 @pytest.mark.parametrize("hidden_units", [0, 5])
@@ -68,6 +85,7 @@ def test_vectors_equal_those_by_hand(
     hidden_units: int,
     candidate_bias: bool,
     sparse_gradients: bool,
+    features: dict[str, np.ndarray],
 ) -> None:
     hyperparameters = dataclasses.replace(
         _HYPERPARAMETERS,
@@ -76,7 +94,7 @@ def test_vectors_equal_those_by_hand(
         hidden_units=hidden_units,
         candidate_bias=candidate_bias,
     )
-    tower = _tower(hyperparameters, sparse_gradients)
+    tower = _tower(hyperparameters, sparse_gradients, features)
     expected = NumpyTower(tower, hyperparameters)
     vectors = tower(contexts(_REQUESTS, _LABELS)).numpy()
     assert vectors.shape == (len(_REQUESTS), 3 + candidate_bias)

@@ -24,6 +24,7 @@ from components.serving.ranking import MISS
 from components.serving.scorers import TowerScorer
 from components.serving.serving_module import RetrievalServing
 from components.serving.train_data import TrainData
+from components.trainer.candidate_features import side_by_side
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.query_tower import QueryTower
 from components.transform import preprocessing
@@ -130,6 +131,7 @@ class Serving:
             data.events.queries,
             len(data.candidates),
             preprocessing.query_feature_widths(),
+            side_by_side(data.candidates.features),
             hyperparameters,
         )
         for variable in tower.trainable_variables:

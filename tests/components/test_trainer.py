@@ -19,6 +19,7 @@ from components.serving.query_events import QueryEvents
 from components.serving.scorers import DotProductScorer, TowerScorer
 from components.trainer import index, initial_weights, training
 from components.trainer.batches import Contexts
+from components.trainer.candidate_features import side_by_side
 from components.trainer.candidate_tower import CandidateTower
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.model import TwoTowerModel
@@ -50,14 +51,14 @@ _OF_DEFAULT = {
     "constant",
     "size_vectors",
     "event_vectors",
+    "event_feature_vectors",
     "age_vectors",
     "channel_scales",
     "hidden_kernel",
     "hidden_bias",
     "output_kernel",
     "candidate_embedding",
-    "candidate_labels",
-    "candidate_bucket",
+    "feature_vectors",
     "candidate_bias",
 }
 
@@ -112,9 +113,9 @@ def _assert_equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> N
 
 def test_candidate_vectors_by_hand() -> None:
     popularity = np.arange(1, _CANDIDATES + 1) / np.arange(1, _CANDIDATES + 1).sum()
-    tower = CandidateTower(popularity, _FEATURES, _HYPERPARAMETERS)
+    tower = CandidateTower(popularity, side_by_side(_FEATURES), _HYPERPARAMETERS)
     catalogue = tower.catalogue().numpy()
-    labels, buckets = (tower.feature_vectors[name].numpy() for name in sorted(_FEATURES)[::-1])
+    buckets, labels = np.split(tower.feature_vectors.numpy(), [4])
     for candidate, vector in enumerate(catalogue):
         expected = tower.embedding.numpy()[candidate] + buckets[candidate % 4]
         expected = expected + sum(labels[at] for at in range(3) if candidate % (2, 3, 5)[at] == 0)
@@ -122,8 +123,8 @@ def test_candidate_vectors_by_hand() -> None:
         np.testing.assert_allclose(vector, expected, rtol=1e-5, atol=1e-6)
     some = tf.constant([7, 0, 7], tf.int64)
     np.testing.assert_allclose(tower(some), catalogue[[7, 0, 7]], rtol=1e-6)
-    plain = dataclasses.replace(_HYPERPARAMETERS, candidate_bias=False, candidate_features=False)
-    tower = CandidateTower(popularity, _FEATURES, plain)
+    plain = dataclasses.replace(_HYPERPARAMETERS, candidate_bias=False)
+    tower = CandidateTower(popularity, side_by_side({}), plain)
     np.testing.assert_array_equal(tower.catalogue(), tower.embedding)
 
 

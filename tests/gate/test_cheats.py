@@ -28,6 +28,7 @@ from components.serving.serving_module import RetrievalServing
 from components.serving.signatures import default
 from components.serving.train_data import TrainData
 from components.trainer import training
+from components.trainer.candidate_features import side_by_side
 from components.trainer.model import TwoTowerModel
 from components.trainer.query_tower import QueryTower
 from components.transform import preprocessing, reading
@@ -307,7 +308,8 @@ def _exported_again(real: Artifacts, folder: Path) -> Any:
     inputs = {name: [artifact] for name, artifact in real.training_inputs().items()}
     data = TrainData.read(inputs, with_history=False)
     trained = tf.saved_model.load(f"{real.model.uri}/Format-Serving").scorer
-    tower = QueryTower(data.events.queries, len(data.candidates), {}, HYPERPARAMETERS)
+    features = side_by_side(data.candidates.features)
+    tower = QueryTower(data.events.queries, len(data.candidates), {}, features, HYPERPARAMETERS)
     for variable in tower.trainable_variables:
         variable.assign(getattr(trained.query_tower, variable.name.removesuffix(":0")))
     model = new_artifact(standard_artifacts.Model, folder, 9)
