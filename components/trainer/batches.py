@@ -50,6 +50,7 @@ def training_batches(
     weights: np.ndarray,
     batch_size: int,
     returning_share: float,
+    unread_share: tuple[float, float],
     seed: int,
     first_pass: int = 0,
     replicas: int = 1,
@@ -64,7 +65,8 @@ def training_batches(
         weights: What each pair counts in the loss [n], float32.
         batch_size: Pairs per batch.
         returning_share: Share of the pairs whose query comes long after all its other events.
-        seed: Of the order, and of who returns.
+        unread_share: See `Hyperparameters`.
+        seed: Of the order, of who returns and of what is not read.
         first_pass: Number of the first pass: a training that goes on has had those before.
         replicas: Parts, one after the other, that each batch comes in.
     """
@@ -96,10 +98,13 @@ def training_batches(
             )
             drawn = tf.reshape(drawn, [replicas, -1])[part]
             context = _returning(context, drawn < returning_share)
-        if replicas == 1:
-            return Batch(context, candidate, tf.gather(weight, rows))
-        others = contexts.of(elsewhere).candidate
-        return Batch(context, candidate, tf.gather(weight, rows), others)
+        size = None
+        if any(unread_share):
+            size = context.seen.row_lengths()
+            seeds = tf.stack([tf.constant(-seed, tf.int64), -1 - (step * replicas + part) * 2])
+            context = context._replace(seen=_read_part(context.seen, unread_share, seeds))
+        others = contexts.of(elsewhere).candidate if replicas > 1 else None
+        return Batch(context, candidate, tf.gather(weight, rows), others, size)
 
     def parts_of(step: tf.Tensor, rows: tf.Tensor) -> tf.data.Dataset:
         parts = tf.data.Dataset.range(replicas)
@@ -116,6 +121,21 @@ def training_batches(
         .prefetch(2)
         .with_options(options)
     )
+
+
+def _read_part(
+    seen: tf.RaggedTensor, unread_share: tuple[float, float], seed: tf.Tensor
+) -> tf.RaggedTensor:
+    """What is read of lists, after a share of each that is drawn anew.
+
+    Args:
+        seen: The lists [B, any].
+        unread_share: Lowest and highest share that is left out.
+        seed: Seed [2], int64; that before it is used too.
+    """
+    shares = tf.random.stateless_uniform([seen.nrows()], seed, *unread_share)
+    drawn = tf.random.stateless_uniform(tf.shape(seen.values), seed - [0, 1])
+    return keep(seen, drawn >= tf.gather(shares, row_numbers(seen)))
 
 
 def _returning(context: QueryContext, returns: tf.Tensor) -> QueryContext:

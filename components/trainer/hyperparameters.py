@@ -56,6 +56,10 @@ class Hyperparameters:
         query_dropout: Share of the query tower's output dropped in training.
         returning_share: Share of the training examples whose query comes as a visitor who returns
             long after: with all its other train events, and none of them recent.
+        unread_share: Lowest and highest share of the other train events that an example of training
+            does not read, drawn for each. What it reads stands for the whole, and `mask_seen` masks
+            nothing else. Needs a history of `all`, which otherwise is never as short in training as
+            what is held out makes it in evaluation. Both 0 to read all.
         seed: Seed of initial weights, shuffling and dropout.
         distribution: `none` for one device, `mirrored` for all devices of this machine,
             `multi_worker_mirrored` for the machines that TF_CONFIG names. Each device has its share
@@ -87,6 +91,7 @@ class Hyperparameters:
     hidden_dropout: float = 0.3
     query_dropout: float = 0.5
     returning_share: float = 0.1
+    unread_share: tuple[float, float] = (0.0, 0.0)
     seed: int = 42
     distribution: str = "none"
 
@@ -112,6 +117,11 @@ class Hyperparameters:
         ):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, not in [0, 1)")
+        low, high = self.unread_share
+        if not 0 <= low <= high < 1:
+            raise ValueError(f"unread_share is {self.unread_share}, not two numbers in [0, 1)")
+        if high and self.history != "all":
+            raise ValueError(f"unread_share needs the history 'all', not {self.history!r}")
         for name in ("hidden_units", "warmup_steps", "patience", "recency_days"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, not at least 0")
@@ -142,4 +152,5 @@ class Hyperparameters:
     def from_json(cls, text: str) -> Hyperparameters:
         """Inverse of `to_json`."""
         values = json.loads(text)
-        return cls(**{**values, "session_decays": tuple(values["session_decays"])})
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **lists})

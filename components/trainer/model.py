@@ -39,12 +39,15 @@ class Batch(NamedTuple):
         weight: What each pair counts in the loss [B], float32.
         elsewhere: Positions of the candidates of the batch's other pairs, which other devices
             have [any], int64; None where there are none.
+        size: Number of the train events that each may read [B], int64, where it reads only some;
+            None where it reads them all.
     """
 
     context: QueryContext
     candidate: tf.Tensor
     weight: tf.Tensor
     elsewhere: tf.Tensor | None = None
+    size: tf.Tensor | None = None
 
 
 class TwoTowerModel(tfrs.Model):
@@ -128,7 +131,8 @@ class TwoTowerModel(tfrs.Model):
                 step = tf.cast(self.optimizer.iterations, tf.int64)
                 own = _seed_of_member(self._hyperparameters.seed, member)
                 seed = tf.stack([own + distribution.replica(), step * 4])
-            losses.append(loss_of(query_tower(inputs.context, seed), candidate_tower))
+            query_vectors = query_tower(inputs.context, seed, inputs.size)
+            losses.append(loss_of(query_vectors, candidate_tower))
         return tf.add_n(losses)
 
     def _full_softmax(self, inputs: Batch) -> _Loss:

@@ -104,12 +104,19 @@ class QueryTower(tf.Module):
             # Zeros: the tower starts as the sum of its channels.
             self.output_kernel = zeros("output_kernel", hidden, width)
 
-    def __call__(self, context: QueryContext, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
+    def __call__(
+        self,
+        context: QueryContext,
+        dropout_seed: tf.Tensor | None = None,
+        size: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Vectors of requests.
 
         Args:
             context: The requests.
             dropout_seed: Seed [2], int64, to drop out by in training; None to drop nothing.
+            size: Number of events of which the history is a random part [B], int64: what is there
+                stands for the others too; None where it is the whole.
 
         Returns:
             Vectors [B, D] or, with a bias coordinate, [B, D + 1], float32.
@@ -125,7 +132,7 @@ class QueryTower(tf.Module):
             one_hot = values if values.shape.rank == 2 else tf.one_hot(values, kernel.shape[0])
             vectors += tf.matmul(one_hot, kernel)
         if hyperparameters.history != "none":
-            vectors += self._of_events(context, dropout_seed)
+            vectors += self._of_events(context, dropout_seed, size)
         if dropout_seed is not None and hyperparameters.query_dropout:
             vectors = tf.nn.experimental.stateless_dropout(
                 vectors, hyperparameters.query_dropout, seed=dropout_seed + 2
@@ -134,15 +141,19 @@ class QueryTower(tf.Module):
             return tf.concat([vectors, tf.ones_like(vectors[:, :1])], axis=1)
         return vectors
 
-    def _of_events(self, context: QueryContext, dropout_seed: tf.Tensor | None) -> tf.Tensor:
+    def _of_events(
+        self, context: QueryContext, dropout_seed: tf.Tensor | None, whole: tf.Tensor | None
+    ) -> tf.Tensor:
         """What events add to the vectors [B, D]."""
         hyperparameters = self._hyperparameters
         # Few train events come after longer than those of the visitors that training lets return.
         ages = context.ages.with_values(tf.minimum(context.ages.values, LONG_AGO))
         context = context._replace(ages=ages)
         history = context.seen if hyperparameters.history == "all" else context.history
-        size = tf.cast(history.row_lengths(), tf.float32)
-        weights = tf.gather(tf.math.rsqrt(size + _HISTORY_PRIOR), row_numbers(history))
+        part = tf.cast(history.row_lengths(), tf.float32)
+        size = part if whole is None else tf.cast(whole, tf.float32)
+        weight = tf.math.divide_no_nan(size, part) * tf.math.rsqrt(size + _HISTORY_PRIOR)
+        weights = tf.gather(weight, row_numbers(history))
         if dropout_seed is not None and hyperparameters.history_dropout:
             weights = tf.nn.experimental.stateless_dropout(
                 weights, hyperparameters.history_dropout, seed=dropout_seed

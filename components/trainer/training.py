@@ -114,6 +114,7 @@ def train(
         weights,
         batch_size,
         hyperparameters.returning_share,
+        hyperparameters.unread_share,
         hyperparameters.seed,
         progress.epochs,
         strategy.num_replicas_in_sync,

@@ -43,12 +43,14 @@ class Request:
         history: Candidate, and age in seconds, of each event before it, oldest first.
         seen: Candidates of all events that are known, each once.
         features: Label or bucket of each transformed query feature.
+        size: Number of events of which the listed ones are a part; None where they are all.
     """
 
     query: int = -1
     history: Sequence[tuple[int, float]] = ()
     seen: Sequence[int] = ()
     features: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    size: int | None = None
 
     def returning(self) -> Request:
         """The same query long after its last event."""
@@ -100,8 +102,9 @@ class NumpyTower:
         channels = np.zeros([1 + len(decays), width])
 
         listed = request.seen if hyperparameters.history == "all" else [c for c, _ in history]
+        whole = len(listed) if request.size is None else request.size
         for candidate in listed:
-            channels[0] += tables[0, candidate] / math.sqrt(len(listed) + 1)
+            channels[0] += whole / len(listed) * tables[0, candidate] / math.sqrt(whole + 1)
         for channel, decay in enumerate(decays, start=1):
             recent = history[-hyperparameters.session_length :]
             weights = [math.exp(-age / decay) for _, age in recent]
@@ -110,7 +113,7 @@ class NumpyTower:
                 if share > _NOTHING:
                     channels[channel] += share * tables[channel, candidate]
 
-        size = min(_powers(2, len(listed)), _LAST_SIZE)
+        size = min(_powers(2, whole), _LAST_SIZE)
         added = values["size_vectors"][size]
         if decays:
             ages = [age for _, age in history]

@@ -24,13 +24,19 @@ _WEIGHTS = np.arange(_ROWS, dtype=np.float32)
 
 
 def _batches(
-    batch_size: int, batches: int, returning_share: float = 0.0, seed: int = 3
+    batch_size: int,
+    batches: int,
+    returning_share: float = 0.0,
+    seed: int = 3,
+    unread_share: tuple[float, float] = (0.0, 0.0),
 ) -> list[Batch]:
     train = dataclasses.replace(
         interactions(_EVENTS), features={"query_place": np.arange(_ROWS) * 10}
     )
     events = QueryEvents.in_train(train, _QUERIES)
-    endless = training_batches(train, events, _WEIGHTS, batch_size, returning_share, seed)
+    endless = training_batches(
+        train, events, _WEIGHTS, batch_size, returning_share, unread_share, seed
+    )
     return list(endless.take(batches))
 
 
@@ -121,6 +127,29 @@ def test_some_return_and_the_others_stay_as_they_are() -> None:
             assert history == expected
             assert is_back or ages == _ages(event)
     assert np.mean(returned) == pytest.approx(0.3, abs=0.04)
+
+
+@pytest.mark.parametrize("unread_share", [(0.4, 0.4), (0.1, 0.9)])
+def test_a_share_of_what_is_known_is_not_read(unread_share: tuple[float, float]) -> None:
+    low, high = unread_share
+    shares = []
+    for batch in _batches(batch_size=20, batches=120, unread_share=unread_share):
+        assert batch.size is not None
+        read = batch.context.seen.to_list()
+        listed = zip(_rows([batch]), batch.candidate.numpy(), read, batch.size, strict=True)
+        for row, candidate, part, size in listed:
+            known = collections.Counter(
+                other[1] for other in _EVENTS if other[0] == _EVENTS[row][0]
+            )
+            del known[candidate]
+            assert known >= collections.Counter(part)
+            assert size == sum(known.values())
+            shares.append(1 - len(part) / int(size))
+    assert np.mean(shares) == pytest.approx((low + high) / 2, abs=0.02)
+    # Of n events each left out with a share p: p (1 - p) / n, and the spread of p itself.
+    assert (np.std(shares) > 0.25) == (low < high)
+    one, same = (_batches(20, 2, seed=5, unread_share=unread_share) for _ in range(2))
+    assert [b.context.seen.to_list() for b in one] == [b.context.seen.to_list() for b in same]
 
 
 def test_contexts_of_another_split_know_the_train_events() -> None:

@@ -102,6 +102,21 @@ def test_vectors_equal_those_by_hand(
         np.testing.assert_allclose(vector, expected.vector(request), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("history", ["earlier", "all"])
+def test_a_part_of_the_events_stands_for_the_whole(history: str) -> None:
+    hyperparameters = dataclasses.replace(_HYPERPARAMETERS, history=history)
+    tower = _tower(hyperparameters)
+    requests = [
+        dataclasses.replace(request, size=max(len(request.seen), len(request.history)) + 3 * row)
+        for row, request in enumerate(_REQUESTS)
+    ]
+    sizes = tf.constant([request.size for request in requests], tf.int64)
+    vectors = tower(contexts(requests, _LABELS), size=sizes).numpy()
+    expected = NumpyTower(tower, hyperparameters)
+    for vector, request in zip(vectors, requests, strict=True):
+        np.testing.assert_allclose(vector, expected.vector(request), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize(("query_id", "query_features"), itertools.product([False, True], repeat=2))
 def test_who_asks_counts_only_where_it_is_read(query_id: bool, query_features: bool) -> None:
     hyperparameters = dataclasses.replace(
