@@ -56,10 +56,10 @@ class Hyperparameters:
         query_dropout: Share of the query tower's output dropped in training.
         returning_share: Share of the training examples whose query comes as a visitor who returns
             long after: with all its other train events, and none of them recent.
-        unread_share: Lowest and highest share of the other train events that an example of training
-            does not read, drawn for each. What it reads stands for the whole, and `mask_seen` masks
-            nothing else. Needs a history of `all`, which otherwise is never as short in training as
-            what is held out makes it in evaluation. Both 0 to read all.
+        unread_share: Lowest and highest share of the other train events that a training example
+            leaves unread, drawn for each. What it reads stands for the whole, and a `mask_seen` of
+            `all` masks nothing else: training foresees several events from the rest, as evaluation
+            does, and not one from all others. Needs a history of `all`; both 0 to read all.
         seed: Seed of initial weights, shuffling and dropout.
         distribution: `none` for one device, `mirrored` for all devices of this machine,
             `multi_worker_mirrored` for the machines that TF_CONFIG names. Each device has its share
