@@ -86,8 +86,7 @@ class ServedLists:
             catalogue: The catalogue, to recognise candidates by.
             definition: The dataset's definition.
         """
-        name = interface.HISTORY_SIGNATURE if by_events else interface.RECOMMEND_SIGNATURE
-        signature = model.signatures[name]
+        signature = model.signatures[interface.list_signature(by_events)]
         numbers, scores = [], []
         at_once = max(1, _MOST_SCORES // len(catalogue))
         for start in range(0, len(requests), at_once):

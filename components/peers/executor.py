@@ -33,17 +33,11 @@ class Executor(base_executor.BaseExecutor):
         counts = np.bincount(data.train_split.candidate, minlength=len(data.candidates))
         model = artifact_utils.get_single_instance(output_dict[standard_component_specs.MODEL_KEY])
         scorer = train(exec_properties["peer"], data.events, counts)
+        index = BruteForce(scorer, len(data.candidates))
         # A peer is measured, not served: it needs what its evaluation asks.
-        asked = (
-            interface.HISTORY_SIGNATURE
-            if data.split.history == "rolling"
-            else interface.RECOMMEND_SIGNATURE
-        )
-        data.save_model(
-            BruteForce(scorer, len(data.candidates)),
-            model,
-            only=(asked, interface.EVALUATION_SIGNATURE, interface.INDEX_SIGNATURE),
-        )
+        lists = interface.list_signature(by_events=data.split.history == "rolling")
+        asked = (lists, interface.EVALUATION_SIGNATURE, interface.INDEX_SIGNATURE)
+        data.save_model(index, model, only=asked)
 
 
 def train(peer: str, events: QueryEvents, counts: np.ndarray) -> Scorer:

@@ -62,3 +62,13 @@ NORM = "norm"
 ALIAS = "alias"
 ALIAS_POSITION = "alias_position"
 LABELS = "labels"
+
+
+def list_signature(by_events: bool) -> str:
+    """Name of the signature that an evaluation asks for lists.
+
+    Args:
+        by_events: Whether requests bring their events, as they must where the model cannot know
+            them; it is asked by who asks otherwise.
+    """
+    return HISTORY_SIGNATURE if by_events else RECOMMEND_SIGNATURE

@@ -31,7 +31,8 @@ class Hyperparameters:
         query_features: Let the query tower read the query's labels and buckets, which a request
             then has to bring.
         candidate_bias: Give each candidate a learned bias, started at its log popularity.
-        candidate_features: Let the candidate tower read the candidate's labels and buckets.
+        candidate_features: Let the towers read the labels and buckets of candidates: of those that
+            are scored, and of those that events are about.
         recency_days: Train events weigh exp(-age / recency_days), in the loss and in the popularity
             that the bias starts at, where age is up to the last of them; 0 weights all alike.
         softmax: `full` for the exact softmax over the catalogue, `in_batch` for the candidates of
@@ -119,7 +120,9 @@ class Hyperparameters:
                 raise ValueError(f"{name} is {getattr(self, name)}, not in [0, 1)")
         low, high = self.unread_share
         if not 0 <= low <= high < 1:
-            raise ValueError(f"unread_share is {self.unread_share}, not two numbers in [0, 1)")
+            raise ValueError(
+                f"unread_share is {self.unread_share}, not a lower and a higher number in [0, 1)"
+            )
         if high and self.history != "all":
             raise ValueError(f"unread_share needs the history 'all', not {self.history!r}")
         for name in ("hidden_units", "warmup_steps", "patience", "recency_days"):

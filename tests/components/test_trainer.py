@@ -365,6 +365,8 @@ def test_input_equals_the_examples(artifacts: Artifacts, split: str) -> None:
         ({"patience": -1}, "patience"),
         ({"session_decays": (60.0, 0.0)}, "session_decays"),
         ({"history": "none"}, "session_decays need a history"),
+        ({"history": "all", "unread_share": (0.7, 0.1)}, "not a lower and a higher"),
+        ({"unread_share": (0.1, 0.7)}, "needs the history 'all'"),
         ({"history": "none", "session_decays": ()}, "the query tower reads nothing"),
     ],
 )
@@ -374,4 +376,5 @@ def test_bad_hyperparameters_name_the_value(arguments: dict[str, Any], named: st
 
 
 def test_hyperparameters_survive_json() -> None:
-    assert Hyperparameters.from_json(_HYPERPARAMETERS.to_json()) == _HYPERPARAMETERS
+    given = dataclasses.replace(_HYPERPARAMETERS, history="all", unread_share=(0.1, 0.7))
+    assert Hyperparameters.from_json(given.to_json()) == given
