@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.commands import Measurement, measure
 
-COLD_BAR = 0.35
+COLD_BAR = 1.0
 SECOND_BAR = 0.12
 
 
