@@ -28,7 +28,7 @@ class _Table(tf.Module):
         super().__init__()
         self.values = tf.Variable(values.astype(np.float32))
 
-    def __call__(self, wanted: object, seed: object = None) -> tf.Tensor:
+    def __call__(self, wanted: object, *_: object) -> tf.Tensor:
         if tf.is_tensor(wanted):
             return tf.gather(self.values, wanted)
         return tf.convert_to_tensor(self.values)
