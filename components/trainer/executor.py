@@ -73,12 +73,12 @@ class Executor(base_executor.BaseExecutor):
         choice = choose(scorer, lambda: index.sample_requests(scorer, data), options)
         seen_table = bool(exec_properties["seen_table"])
         signatures = data.save_model(choice.index, model, seen_table)
-        valid = fitted.history[training.VALID_METRIC]
+        accuracy = training.valid_accuracy(fitted.history, hyperparameters)
         extras.write(
             path_utils.serving_model_dir(model.uri),
             signatures,
             data,
-            {training.VALID_METRIC: max(valid)},
+            {training.VALID_METRIC: accuracy},
             {**choice.described(), "asked": options.kind, "min_recall": options.min_recall},
             seen_table,
             exec_properties["preset"],
@@ -88,10 +88,10 @@ class Executor(base_executor.BaseExecutor):
             stream.write(json.dumps(fitted.history, indent=1))
         model_run.set_string_custom_property(TRAINING_CURVE, json.dumps(fitted.history))
         model_run.set_float_custom_property(FIT_SECONDS, fitted.seconds)
-        model.set_int_custom_property("epochs", len(valid))
+        model.set_int_custom_property("epochs", len(fitted.history[training.VALID_METRIC]))
         model.set_int_custom_property("queries", data.events.queries)
         model.set_int_custom_property("candidates", len(data.candidates))
-        model.set_string_custom_property(training.VALID_METRIC, f"{max(valid):.6f}")
+        model.set_string_custom_property(training.VALID_METRIC, f"{accuracy:.6f}")
         model.set_string_custom_property("index", json.dumps(choice.described()))
         model.set_string_custom_property("hyperparameters", hyperparameters.to_json())
         describe(artifact for artifacts in output_dict.values() for artifact in artifacts)

@@ -139,6 +139,17 @@ def train(
     )
 
 
+def valid_accuracy(history: dict[str, list[float]], hyperparameters: Hyperparameters) -> float:
+    """The valid metric of the weights that a training ends with.
+
+    Args:
+        history: Of the training.
+        hyperparameters: Of the training: one that stops early ends with its best epoch.
+    """
+    valid = history[VALID_METRIC]
+    return max(valid) if hyperparameters.patience else valid[-1]
+
+
 def event_weights(times: np.ndarray, recency_days: float) -> np.ndarray:
     """What each train event counts [n], float32: 1 on average.
 

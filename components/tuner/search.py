@@ -1,9 +1,9 @@
 """The search: what may change, in which order it is tried, and what a trial is.
 
-Not tried are: `epochs`, because early stopping finds the best one within each trial; `batch_size`,
-because the learning rate makes up for it; `returning_share`, because how much those who come back
-matter is a decision about the product, which no valid split can take; `seed`, because a lucky one
-makes no better model; and which parts the model has, because that is what presets are for.
+Not tried are: `epochs`, because more of them cost more; `batch_size`, because the learning rate
+makes up for it; `returning_share`, because how much those who come back matter is a decision about
+the product, which no valid split can take; `seed`, because a lucky one makes no better model; and
+which parts the model has, because that is what presets are for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.inputs import TrainingInputs
-from components.trainer.training import VALID_METRIC
+from components.trainer.training import VALID_METRIC, valid_accuracy
 
 # Bounds are factors of what is given: the best learning rate depends on optimizer and batch size,
 # and beyond three times off a training diverges or does not get anywhere in its epochs.
@@ -82,7 +82,7 @@ class HyperparameterSearch(keras_tuner.Tuner):
     """Trains a model per trial; `search` takes the arguments of `run_trial` after the trial."""
 
     def run_trial(self, trial: Trial, inputs: TrainingInputs, given: Hyperparameters) -> float:
-        """Trains and returns the valid metric of the best epoch.
+        """Trains and returns the valid metric of what the training ends with.
 
         Args:
             trial: The trial.
@@ -97,7 +97,7 @@ class HyperparameterSearch(keras_tuner.Tuner):
         except Exception as error:
             # Any other error would only be noted, and the search go on to its next trial.
             raise keras_tuner.errors.FatalError(f"{type(error).__name__}: {error}") from error
-        return max(fitted.history[VALID_METRIC])
+        return valid_accuracy(fitted.history, hyperparameters)
 
 
 def search(

@@ -128,6 +128,13 @@ def test_candidate_vectors_by_hand() -> None:
     np.testing.assert_array_equal(tower.catalogue(), tower.embedding)
 
 
+def test_what_stops_early_ends_with_its_best_epoch_and_else_with_the_last() -> None:
+    history = {training.VALID_METRIC: [0.5, 0.7, 0.6]}
+    for patience, expected in ((0, 0.6), (2, 0.7)):
+        hyperparameters = dataclasses.replace(_HYPERPARAMETERS, patience=patience)
+        assert training.valid_accuracy(history, hyperparameters) == expected
+
+
 def test_train_events_weigh_by_their_age() -> None:
     times = np.array([0, 30, 10, 30]) * DAY
     assert training.event_weights(times, 0).tolist() == [1.0] * 4
