@@ -65,16 +65,17 @@ def traced(
     """
     trace = function.get_concrete_function()
     defaults = function.python_function.__defaults__
-    if not defaults:
-        return tf.function(
-            lambda *given: trace(*given), input_signature=function.input_signature, autograph=False
-        )
-    [optional] = defaults
+    if defaults:
+        [optional] = defaults
 
-    def with_defaults(given: tf.Tensor, others: dict[str, tf.Tensor] = optional) -> Any:
-        return trace(given, others)
+        def call(given: tf.Tensor, others: dict[str, tf.Tensor] = optional) -> Any:
+            return trace(given, others)
+    else:
 
-    return tf.function(with_defaults, input_signature=function.input_signature, autograph=False)
+        def call(*given: tf.Tensor) -> Any:  # type: ignore[misc]
+            return trace(*given)
+
+    return tf.function(call, input_signature=function.input_signature, autograph=False)
 
 
 def default(name: str) -> tf.Tensor:
