@@ -129,9 +129,7 @@ def _assert_equal(
     for name, metrics in expected.items():
         for metric in set(metrics) - set(without):
             found = measured[name][metric]
-            # Scores closer than float32 tells may change places in one row's list.
-            slack = 1 / metrics["example_count"] if metric == "repeated_top_10_share" else 0
-            assert found == pytest.approx(metrics[metric], abs=slack + 1e-9), (name, metric)
+            assert found == pytest.approx(metrics[metric], abs=1e-9), (name, metric)
 
 
 def _score(oracle: Oracle, name: str, model: Any, hyperparameters: Hyperparameters) -> Score:
