@@ -150,9 +150,12 @@ class QueryTower(tf.Module):
         ages = context.ages.with_values(tf.minimum(context.ages.values, LONG_AGO))
         context = context._replace(ages=ages)
         history = context.seen if hyperparameters.history == "all" else context.history
-        part = tf.cast(history.row_lengths(), tf.float32)
-        size = part if whole is None else tf.cast(whole, tf.float32)
-        weight = tf.math.divide_no_nan(size, part) * tf.math.rsqrt(size + _HISTORY_PRIOR)
+        size = part = tf.cast(history.row_lengths(), tf.float32)
+        if whole is not None:
+            size = tf.cast(whole, tf.float32)
+        weight = tf.math.rsqrt(size + _HISTORY_PRIOR)
+        if whole is not None:
+            weight *= tf.math.divide_no_nan(size, part)
         weights = tf.gather(weight, row_numbers(history))
         if dropout_seed is not None and hyperparameters.history_dropout:
             weights = tf.nn.experimental.stateless_dropout(

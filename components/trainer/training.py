@@ -144,7 +144,8 @@ def valid_accuracy(history: dict[str, list[float]], hyperparameters: Hyperparame
 
     Args:
         history: Of the training.
-        hyperparameters: Of the training: one that stops early ends with its best epoch.
+        hyperparameters: Of the training: one that may stop early ends with its best epoch, whether
+            it was stopped or not.
     """
     valid = history[VALID_METRIC]
     return max(valid) if hyperparameters.patience else valid[-1]

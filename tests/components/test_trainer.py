@@ -230,6 +230,11 @@ def test_stops_early_and_restores_every_variable(
     for name, values in snapshots[1].items():
         assert not np.array_equal(values, snapshots[3][name]), name
     _assert_equal(_weights(fitted.model), snapshots[1])
+    snapshots.clear()
+    # Over before it stops.
+    whole = _train(dataclasses.replace(_HYPERPARAMETERS, epochs=3, patience=2), tmp_path / "whole")
+    assert whole.history[training.VALID_METRIC] == [0.5, 0.6, 0.55]
+    _assert_equal(_weights(whole.model), snapshots[1])
 
 
 def _hits(model: TwoTowerModel, within: int, valid: Sequence[Event]) -> tuple[float, float]:
