@@ -74,6 +74,8 @@ class NumpyTower:
             for name, variable in variables.items()
             if variable is not None
         }
+        if hyperparameters.history != "none":
+            self._tables = self._event_tables()
 
     def vector(self, request: Request) -> np.ndarray:
         """The vector of a request [D] or, with a bias coordinate, [D + 1], float64."""
@@ -88,16 +90,24 @@ class NumpyTower:
             vector += self._of_events(request)
         return np.append(vector, 1.0) if hyperparameters.candidate_bias else vector
 
+    def _event_tables(self) -> np.ndarray:
+        """What an event of each candidate adds to each channel [channels, candidates, D]."""
+        values, hyperparameters = self._values, self._hyperparameters
+        shape = (1 + len(hyperparameters.session_decays), -1, hyperparameters.embedding_dimension)
+        tables = values["event_vectors"].reshape(shape)
+        if "event_feature_vectors" not in values:
+            return tables
+        for table, of_features in zip(tables, values["event_feature_vectors"], strict=True):
+            for candidate, features in enumerate(values["candidate_features"]):
+                for number, is_set in enumerate(features):
+                    table[candidate] += is_set * of_features[number]
+        return tables
+
     def _of_events(self, request: Request) -> np.ndarray:
         hyperparameters, values = self._hyperparameters, self._values
         width = hyperparameters.embedding_dimension
         decays = hyperparameters.session_decays
-        tables = values["event_vectors"].reshape(1 + len(decays), -1, width).copy()
-        if "event_feature_vectors" in values:
-            for table, of_features in zip(tables, values["event_feature_vectors"], strict=True):
-                for candidate, features in enumerate(values["candidate_features"]):
-                    for number, is_set in enumerate(features):
-                        table[candidate] += is_set * of_features[number]
+        tables = self._tables
         history = [(candidate, min(age, LONG_AGO)) for candidate, age in request.history]
         channels = np.zeros([1 + len(decays), width])
 
