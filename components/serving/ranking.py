@@ -142,22 +142,17 @@ def _at(
 def _count_at_least(scores: tf.Tensor, distinct: tf.Tensor, least: tf.Tensor) -> tf.Tensor:
     """How many scores of a row's query are not below a bound [B], int64.
 
-    By bisection in the sorted scores of each distinct query: comparing each row with all scores
-    takes longer where several rows share a query, and a copy of the scores per row.
+    By comparing each row with all scores: sorting the scores of each distinct query once, for
+    bisection, takes three times as long where twenty rows share a query and fifty where none do.
 
     Args:
         scores: Scores [D, n], float32.
         distinct: Which of the D distinct queries each row has [B], int64.
         least: The bound of each row [B], float32.
     """
-    order = tf.argsort(distinct, stable=True)
-    queries, size = tf.unstack(tf.shape(scores, tf.int64))
-    bounds = tf.RaggedTensor.from_value_rowids(
-        tf.gather(least, order), tf.gather(distinct, order), queries, validate=False
-    )
-    below = tf.searchsorted(tf.sort(scores, axis=1), bounds.to_tensor(), out_type=tf.int64)
-    in_order = tf.RaggedTensor.from_tensor(below, bounds.row_lengths()).values
-    return size - tf.scatter_nd(order[:, None], in_order, tf.shape(least))
+    at_least = tf.gather(scores, distinct) >= least[:, None]
+    # Not `count_nonzero`, which counts in int64 and takes twice as long.
+    return tf.cast(tf.reduce_sum(tf.cast(at_least, tf.int32), axis=1), tf.int64)
 
 
 def _over_blocks(

@@ -174,16 +174,14 @@ class TwoTowerModel(tfrs.Model):
             probability = tf.gather(self._sampling_probability, candidate)
         if seen is not None:
             distinct, column = tf.unique(candidate, out_idx=tf.int64)
+            # One more column, which is not read, for all that are not in the batch.
+            elsewhere = tf.size(distinct, tf.int64)
             column_of = tf.tensor_scatter_nd_update(
-                tf.fill([self._candidates], tf.constant(-1, tf.int64)), candidate[:, None], column
+                tf.fill([self._candidates], elsewhere), candidate[:, None], column
             )
-            seen_column = tf.gather(column_of, seen.values)
-            is_here = seen_column >= 0
-            places = [
-                tf.boolean_mask(values, is_here) for values in (row_numbers(seen), seen_column)
-            ]
-            shape = tf.stack([seen.nrows(), tf.size(distinct, tf.int64)])
-            mask = ~tf.gather(_is_at([tuple(places)], shape), column, axis=1)
+            place = (row_numbers(seen), tf.gather(column_of, seen.values))
+            is_seen = _is_at([place], tf.stack([seen.nrows(), elsewhere + 1]))
+            mask = ~tf.gather(is_seen, column, axis=1)
 
         def loss_of(query_vectors: tf.Tensor, candidate_tower: CandidateTower) -> tf.Tensor:
             return _call_task(
@@ -236,6 +234,7 @@ def _is_at(places: list[tuple[tf.Tensor, tf.Tensor]], shape: tf.Tensor) -> tf.Te
         shape: Shape of the matrix [2], int64.
     """
     row, column = (tf.concat(parts, axis=0) for parts in zip(*places, strict=True))
+    matrix = tf.zeros([tf.reduce_prod(shape)], tf.bool)
+    indices = (row * shape[1] + column)[:, None]
     everywhere = tf.fill([tf.size(row)], True)
-    indices = tf.stack([row, column], axis=1)
-    return tf.tensor_scatter_nd_update(tf.zeros(shape, tf.bool), indices, everywhere)
+    return tf.reshape(tf.tensor_scatter_nd_update(matrix, indices, everywhere), shape)

@@ -172,13 +172,12 @@ class QueryTower(tf.Module):
             channels *= tf.gather(self.channel_scales, age)[:, :, None]
             buckets += tf.gather(self.age_vectors, age)
         width = hyperparameters.embedding_dimension
-        vectors = self.constant + buckets[:, :width] + tf.reduce_sum(channels, axis=1)
+        of_output, of_hidden = tf.split(buckets, [width, hyperparameters.hidden_units], axis=1)
+        vectors = self.constant + of_output + tf.reduce_sum(channels, axis=1)
         if not hyperparameters.hidden_units:
             return vectors
         flat = tf.reshape(channels, [-1, self.hidden_kernel.shape[0]])
-        hidden = tf.nn.relu(
-            tf.matmul(flat, self.hidden_kernel) + self.hidden_bias + buckets[:, width:]
-        )
+        hidden = tf.nn.relu(tf.matmul(flat, self.hidden_kernel) + self.hidden_bias + of_hidden)
         if dropout_seed is not None and hyperparameters.hidden_dropout:
             hidden = tf.nn.experimental.stateless_dropout(
                 hidden, hyperparameters.hidden_dropout, seed=dropout_seed + 3
@@ -243,7 +242,8 @@ class QueryTower(tf.Module):
 
 def _latest_age(ages: tf.RaggedTensor) -> tf.Tensor:
     """Age of the latest event of each request [B], float32; infinite where there is none."""
-    return -tf.math.unsorted_segment_max(-ages.values, row_numbers(ages), ages.nrows())
+    latest = tf.gather(tf.concat([[np.inf], ages.values], axis=0), ages.row_limits())
+    return tf.where(ages.row_lengths() > 0, latest, np.inf)
 
 
 def _bucket(values: tf.Tensor, base: float, buckets: int) -> tf.Tensor:

@@ -18,14 +18,13 @@ from components.trainer.batches import Contexts, training_batches
 from components.trainer.checkpoints import EpochCheckpoints
 from components.trainer.hyperparameters import Hyperparameters
 from components.trainer.model import TwoTowerModel
+from components.trainer.optimizer import optimizer_of
 from components.transform.reading import CandidateTable, Interactions
 
 VALID_METRIC = "valid_unseen_top_100_accuracy"
 _VALID_K = 100
 _SECONDS_PER_DAY = 24 * 3600
 _RANKING_BATCH = 2048
-# Of the learning rate at its peak, after a cosine over all epochs.
-_FINAL_LEARNING_RATE = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +90,7 @@ def train(
     distribution.require_even_parts(strategy, batch_size)
     with strategy.scope():
         model = build()
-        model.compile(optimizer=_optimizer(hyperparameters, steps))
+        model.compile(optimizer=optimizer_of(hyperparameters, steps))
         # With every variable in place the step is traced once instead of twice.
         model.optimizer.build(model.trainable_variables)
     early_stopping = None
@@ -207,18 +206,3 @@ def _scores(
 def _hits(ranks: tf.Tensor) -> int:
     within = (ranks != ranking.MISS) & (ranks <= _VALID_K)
     return int(tf.reduce_sum(tf.cast(within, tf.int64)))
-
-
-def _optimizer(hyperparameters: Hyperparameters, steps: int) -> tf_keras.optimizers.Optimizer:
-    if hyperparameters.optimizer == "adagrad":
-        return tf_keras.optimizers.Adagrad(hyperparameters.learning_rate)
-    warmup, peak = hyperparameters.warmup_steps, hyperparameters.learning_rate
-    decay_steps = max(steps * hyperparameters.epochs - warmup, 1)
-    schedule = tf_keras.optimizers.schedules.CosineDecay(
-        peak / warmup if warmup else peak,
-        decay_steps,
-        alpha=_FINAL_LEARNING_RATE,
-        warmup_target=peak if warmup else None,
-        warmup_steps=warmup,
-    )
-    return tf_keras.optimizers.Adam(schedule)
