@@ -15,7 +15,8 @@ from components.serving.context import row_numbers
 # Rank of a true candidate that is not in the catalogue, already seen, or scored by a broken model.
 MISS = 0
 EXCLUDED_SCORE = float("-inf")
-# Scores of a batch are held for as many candidates at once: 64 MB for 2,048 distinct queries.
+# Scores of a batch are held for as many candidates at once: 64 MB for 2,048 distinct queries, and
+# thrice that while they are compared.
 BLOCK = 8_192
 REPEATED_TOP = 10
 
