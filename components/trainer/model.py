@@ -175,12 +175,12 @@ class TwoTowerModel(tfrs.Model):
         if seen is not None:
             distinct, column = tf.unique(candidate, out_idx=tf.int64)
             # One more column, which is not read, for all that are not in the batch.
-            elsewhere = tf.size(distinct, tf.int64)
+            no_column = tf.size(distinct, tf.int64)
             column_of = tf.tensor_scatter_nd_update(
-                tf.fill([self._candidates], elsewhere), candidate[:, None], column
+                tf.fill([self._candidates], no_column), candidate[:, None], column
             )
             place = (row_numbers(seen), tf.gather(column_of, seen.values))
-            is_seen = _is_at([place], tf.stack([seen.nrows(), elsewhere + 1]))
+            is_seen = _is_at([place], tf.stack([seen.nrows(), no_column + 1]))
             mask = ~tf.gather(is_seen, column, axis=1)
 
         def loss_of(query_vectors: tf.Tensor, candidate_tower: CandidateTower) -> tf.Tensor:

@@ -156,13 +156,14 @@ class QueryTower(tf.Module):
         weight = tf.math.rsqrt(size + _HISTORY_PRIOR)
         if whole is not None:
             weight *= tf.math.divide_no_nan(size, part)
-        weights = tf.gather(weight, row_numbers(history))
+        request = row_numbers(history)
+        weights = tf.gather(weight, request)
         if dropout_seed is not None and hyperparameters.history_dropout:
             weights = tf.nn.experimental.stateless_dropout(
                 weights, hyperparameters.history_dropout, seed=dropout_seed
             )
         buckets = tf.gather(self.size_vectors, _bucket(size, 2.0, _SIZE_BUCKETS))
-        places = [(row_numbers(history), tf.zeros_like(history.values), history.values, weights)]
+        places = [(request, tf.zeros_like(history.values), history.values, weights)]
         if not hyperparameters.session_decays:
             channels = self._summed(places, history.nrows(), 1)
         else:
@@ -241,7 +242,7 @@ class QueryTower(tf.Module):
 
 
 def _latest_age(ages: tf.RaggedTensor) -> tf.Tensor:
-    """Age of the latest event of each request [B], float32; infinite where there is none."""
+    """Age of the latest event, the last, of each request [B], float32; infinite if none."""
     latest = tf.gather(tf.concat([[np.inf], ages.values], axis=0), ages.row_limits())
     return tf.where(ages.row_lengths() > 0, latest, np.inf)
 
