@@ -184,6 +184,17 @@ class ArtifactsSection(Section):
     root: str | None = Field(default=None, pattern="^[a-z][a-z0-9]*://[^/].*[^/]$")
 
 
+class LocalSection(Section):
+    """How this machine is used by a run on it.
+
+    Attributes:
+        components_at_once: How many components run at the same time at most: each needs the memory
+            that it would need alone.
+    """
+
+    components_at_once: int = Field(default=2, ge=1)
+
+
 class Config(Section):
     """Everything a run can be told.
 
@@ -204,6 +215,7 @@ class Config(Section):
     beam: BeamSection = Field(default_factory=BeamSection)
     metadata: MetadataSection = Field(default_factory=MetadataSection)
     artifacts: ArtifactsSection = Field(default_factory=ArtifactsSection)
+    local: LocalSection = Field(default_factory=LocalSection)
 
     @model_validator(mode="after")
     def _floors_under_evaluated_slices(self) -> Config:

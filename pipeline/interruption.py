@@ -1,12 +1,16 @@
-"""Makes Ctrl-C end a run even where a library catches the exception that it raises."""
+"""Makes Ctrl-C end a run, whatever libraries and threads are doing."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from types import FrameType
+from typing import NoReturn
 
+INTERRUPTED = 130
 _SECONDS_BETWEEN = 0.5
 
 
@@ -42,3 +46,18 @@ def insistent_interruption() -> Iterator[Interruption]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+def leave(exit_code: int) -> NoReturn:
+    """Ends the process.
+
+    Args:
+        exit_code: Its exit code; if it is `INTERRUPTED`, components may still be running in
+            threads, which are not waited for. What they leave is cleared up by the next run, as
+            after one that was killed.
+    """
+    if exit_code == INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_code)
+    sys.exit(exit_code)

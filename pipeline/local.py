@@ -15,17 +15,15 @@ from pipeline.config import Config
 from pipeline.exported_models import ExportedModels
 from pipeline.failure import IncompleteError, OutputError, UsageError
 from pipeline.garbage import loading
-from pipeline.interruption import insistent_interruption
+from pipeline.interruption import INTERRUPTED, insistent_interruption
 from pipeline.log_capture import LogCapture, captured_logs
 from pipeline.output_lock import locked_output
 from pipeline.paths import OutputPaths
-from pipeline.progress import ComponentTime, current_component
+from pipeline.progress import ComponentTime, running
 from pipeline.redaction import redacted_logs
 from pipeline.run_report import RunReport
 from pipeline.terminal import Terminal
 from pipeline.verdict import Verdict, failure, judge, judge_evaluation
-
-INTERRUPTED = 130
 
 
 def run(
@@ -131,7 +129,8 @@ class LocalRun:
         finally:
             self._terminal.stop()
         total = time.monotonic() - began
-        self._stop_clock()
+        for interrupted in running(self._times):
+            interrupted.stop()
         times = list(self._times.values())
         report = RunReport(
             verdict, times, total, self._paths, self._log_file, self._models, self._report
@@ -208,16 +207,10 @@ class LocalRun:
             self._begin_log()
         if isinstance(error, IncompleteError):
             return f"{error} Full logs: {self._log_file}"
-        component = current_component(self._times)
-        where = f"{component} failed" if component else "the run failed"
+        failed = next((entry.name for entry in self._times.values() if entry.failed), None)
+        where = f"{failed} failed" if failed else "the run failed"
         message = " ".join(str(error).split())
         return f"{where} with {type(error).__name__}: {message}. Full logs: {self._log_file}"
-
-    def _stop_clock(self) -> None:
-        current = current_component(self._times)
-        if current is not None:
-            ended = self._times[current]
-            ended.seconds = time.monotonic() - ended.began
 
 
 def _known_cause(error: BaseException | None) -> BaseException | None:

@@ -1,4 +1,4 @@
-"""Follows a run through the log messages of TFX's LocalDagRunner."""
+"""Follows a run through what TFX's LocalDagRunner logs; several of them may be at work."""
 
 from __future__ import annotations
 
@@ -19,17 +19,23 @@ class ComponentTime:
         began: Monotonic time of its beginning.
         seconds: Duration, or None while it runs.
         cached: Whether it was answered from the cache.
+        failed: Whether an error ended it that ended the run.
     """
 
     name: str
     began: float
     seconds: float | None = None
     cached: bool = False
+    failed: bool = False
+
+    def stop(self) -> None:
+        """It runs no longer."""
+        self.seconds = time.monotonic() - self.began
 
 
-def current_component(times: dict[str, ComponentTime]) -> str | None:
-    """The component that runs now, or that an error ended."""
-    return next((entry.name for entry in times.values() if entry.seconds is None), None)
+def running(times: dict[str, ComponentTime]) -> list[ComponentTime]:
+    """The components that run now, in order of their beginnings."""
+    return [entry for entry in times.values() if entry.seconds is None]
 
 
 class ProgressHandler(logging.Handler):
@@ -37,7 +43,7 @@ class ProgressHandler(logging.Handler):
 
     Args:
         names: Ids of the components of the pipeline.
-        on_begin: Called with the id of a component that begins.
+        on_begin: Called when a component has begun.
         on_end: Called with the time of a component that has ended.
         times: Filled with the time of each component that begins.
     """
@@ -45,7 +51,7 @@ class ProgressHandler(logging.Handler):
     def __init__(
         self,
         names: list[str],
-        on_begin: Callable[[str], None],
+        on_begin: Callable[[], None],
         on_end: Callable[[ComponentTime], None],
         times: dict[str, ComponentTime],
     ) -> None:
@@ -66,11 +72,7 @@ class ProgressHandler(logging.Handler):
         message = str(record.msg).lower()
         if "running" in message and name not in self.times:
             self.times[name] = ComponentTime(name, time.monotonic())
-            self._on_begin(name)
-        elif "finished" in message and current_component(self.times) == name:
-            self._end(name)
-
-    def _end(self, name: str) -> None:
-        ended = self.times[name]
-        ended.seconds = time.monotonic() - ended.began
-        self._on_end(ended)
+            self._on_begin()
+        elif "finished" in message and self.times.get(name) in running(self.times):
+            self.times[name].stop()
+            self._on_end(self.times[name])

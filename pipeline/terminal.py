@@ -29,11 +29,11 @@ class Terminal:
         """A line that is about no component."""
         self.console.print(Text(sentence, style="dim"))
 
-    def begin(self, component: str) -> None:
-        """Something that takes time begins; shown only where lines can be taken back."""
+    def begin(self, *doings: str) -> None:
+        """What takes time from now on; shown only where lines can be taken back."""
         self.stop()
-        if self.console.is_terminal:
-            self._status = self.console.status(Text(component))
+        if doings and self.console.is_terminal:
+            self._status = self.console.status(Text(", ".join(doings)))
             self._status.start()
 
     def end(self, component: str, seconds: float, cached: bool, figure: str) -> None:

@@ -1,4 +1,4 @@
-"""Runs the graph through TFX's LocalDagRunner and follows it; loading this loads TFX."""
+"""Runs the graph on this machine and follows it; loading this loads TFX."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import uuid
 from datetime import datetime
 
 from absl import logging as absl_logging
-from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
 from components.datasets.sources import ResolvedSource
 from pipeline.compilation import compile_pipeline
 from pipeline.component_record import ComponentRecord
+from pipeline.concurrency import run_side_by_side
 from pipeline.config import Config
 from pipeline.dag import NEVER_CACHED, create_evaluation_pipeline, create_pipeline
 from pipeline.exported_models import ExportedModels
 from pipeline.failure import IncompleteError
 from pipeline.figures import key_figure
 from pipeline.paths import OutputPaths
-from pipeline.progress import LOGGER, ComponentTime, ProgressHandler
+from pipeline.progress import LOGGER, ComponentTime, ProgressHandler, running
 from pipeline.recovery import close_killed_executions
 from pipeline.run_records import RunRecords
 from pipeline.terminal import Terminal
@@ -60,6 +60,9 @@ def run_pipeline(
     else:
         pipeline = create_pipeline(config, paths, source, tune)
 
+    def show_running() -> None:
+        terminal.begin(*(entry.name for entry in running(times)))
+
     def report(ended: ComponentTime) -> None:
         record = records.components()[ended.name]
         ended.cached = record.cached
@@ -68,16 +71,24 @@ def run_pipeline(
             raise IncompleteError(f"{ended.name} did not complete: its inputs cannot be resolved.")
         figure = key_figure(ended.name, record.outputs)
         terminal.end(ended.name, ended.seconds or 0.0, record.cached, figure)
+        show_running()
+
+    def fail(name: str, others: list[str]) -> None:
+        times[name].stop()
+        times[name].failed = True
+        if others:
+            terminal.note(f"{name} failed. Waiting for the end of {', '.join(others)}.")
 
     names = [component.id for component in pipeline.components]
-    handler = ProgressHandler(names, terminal.begin, report, times)
+    handler = ProgressHandler(names, show_running, report, times)
     absl_logging.set_verbosity(absl_logging.INFO)  # the handler waits for messages of this level
     logger = logging.getLogger(LOGGER)
     logger.addHandler(handler)
     arguments = sys.argv
     sys.argv = arguments[:1]  # Beam and absl would take the command line for their own flags
     try:
-        LocalDagRunner().run_with_ir(compile_pipeline(pipeline, NEVER_CACHED, run))
+        compiled = compile_pipeline(pipeline, NEVER_CACHED, run)
+        run_side_by_side(compiled, config.local.components_at_once, fail)
     finally:
         sys.argv = arguments
         logger.removeHandler(handler)

@@ -1,11 +1,14 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
+import textwrap
 import time
 
 import pytest
 
-from pipeline.interruption import insistent_interruption
+from pipeline.interruption import INTERRUPTED, insistent_interruption
 
 
 def swallow_interruptions(times: int) -> None:
@@ -34,3 +37,23 @@ def test_nothing_is_left_behind() -> None:
         time.sleep(5)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)) == before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("exit_code", [INTERRUPTED, 3])
+def test_only_an_interrupted_process_leaves_its_threads_behind(exit_code: int) -> None:
+    program = f"""
+        import threading, time
+        from pipeline.interruption import leave
+        threading.Thread(target=lambda: (time.sleep(2), print("the thread has ended"))).start()
+        print("bye", end="")
+        leave({exit_code})
+    """
+    finished = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == exit_code
+    assert ("the thread has ended" in finished.stdout) == (exit_code != INTERRUPTED)
+    assert finished.stdout.startswith("bye")

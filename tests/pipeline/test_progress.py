@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from pipeline.progress import ComponentTime, ProgressHandler, current_component
+from pipeline.progress import ComponentTime, ProgressHandler, running
 
 
 class Recorder:
@@ -14,8 +14,11 @@ class Recorder:
         self.logger = logging.Logger("test", logging.INFO)
         self.logger.addHandler(handler)
 
-    def begin(self, name: str) -> None:
-        self.events.append(f"begin {name}")
+    def begin(self) -> None:
+        self.events.append(f"running {' '.join(self.running())}")
+
+    def running(self) -> list[str]:
+        return [entry.name for entry in running(self.times)]
 
     def end(self, ended: ComponentTime) -> None:
         self.events.append(f"end {ended.name}")
@@ -24,14 +27,25 @@ class Recorder:
 def test_the_messages_of_the_runner_are_recognised() -> None:
     recorder = Recorder()
     recorder.logger.info("Component %s is running.", "A")
-    assert current_component(recorder.times) == "A"
+    assert recorder.running() == ["A"]
     time.sleep(0.02)
     recorder.logger.info("Component %s is finished.", "A")
-    assert current_component(recorder.times) is None
+    assert recorder.running() == []
     recorder.logger.info("Running component: %s", "B")
     recorder.logger.info("Finished: %s", "B")
-    assert recorder.events == ["begin A", "end A", "begin B", "end B"]
+    assert recorder.events == ["running A", "end A", "running B", "end B"]
     assert 0.02 <= (recorder.times["A"].seconds or 0) < 5
+
+
+def test_components_may_run_side_by_side() -> None:
+    recorder = Recorder()
+    recorder.logger.info("Component %s is running.", "B")
+    recorder.logger.info("Component %s is running.", "A")
+    recorder.logger.info("Component %s is finished.", "A")
+    assert recorder.running() == ["B"]
+    recorder.logger.info("Component %s is finished.", "A")
+    recorder.logger.info("Component %s is finished.", "B")
+    assert recorder.events == ["running B", "running B A", "end A", "end B"]
 
 
 @pytest.mark.parametrize(
