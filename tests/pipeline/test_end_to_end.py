@@ -488,7 +488,7 @@ def test_a_run_killed_in_the_trainer_goes_on_where_it_was(
 ) -> None:
     seed = "training.seed=7"
     process = workspace.start(seed)
-    wait_for_line(process, "Popularity ")
+    wait_for_line(process, "PeerEvaluator ")
     time.sleep(1)
     process.kill()
     finish(process)
@@ -515,7 +515,7 @@ def test_a_run_killed_in_the_trainer_goes_on_where_it_was(
 def test_an_interrupted_run_ends_with_one_line(workspace: Workspace) -> None:
     before = workspace.serving()
     process = workspace.start("training.seed=8")
-    wait_for_line(process, "SessionKnn ")
+    wait_for_line(process, "PeerEvaluator ")
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     finished = finish(process)
