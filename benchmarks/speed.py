@@ -83,16 +83,12 @@ def processes(last: Repetition) -> str:
 
 
 def components(last: Repetition) -> str:
-    """Seconds of each component of the cold and of the second run."""
+    """Seconds of each component of the cold and of the second run; two may run at once."""
     second = last.second.result["components"]
     rows = []
     for name, cold in last.cold.result["components"].items():
         note = " (cached)" if second[name]["cached"] else ""
         rows.append([name, f"{cold['seconds']:.2f}", f"{second[name]['seconds']:.2f}{note}"])
-    for run in ("cold", "second"):
-        measured: Measurement = getattr(last, run)
-        inside = sum(part["seconds"] for part in measured.result["components"].values())
-        rows.append([f"outside components, {run} run", f"{measured.wall - inside:.2f}", ""])
     return report.table(["component", "cold run, s", "second run, s"], rows)
 
 

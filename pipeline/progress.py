@@ -35,7 +35,8 @@ class ComponentTime:
 
 def running(times: dict[str, ComponentTime]) -> list[ComponentTime]:
     """The components that run now, in order of their beginnings."""
-    return [entry for entry in times.values() if entry.seconds is None]
+    # A copy, as another may begin meanwhile.
+    return [entry for entry in list(times.values()) if entry.seconds is None]
 
 
 class ProgressHandler(logging.Handler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 import uuid
 from datetime import datetime
 
@@ -74,8 +75,9 @@ def run_pipeline(
         show_running()
 
     def fail(name: str, others: list[str]) -> None:
-        times[name].stop()
-        times[name].failed = True
+        failed = times.setdefault(name, ComponentTime(name, time.monotonic()))
+        failed.stop()
+        failed.failed = True
         if others:
             terminal.note(f"{name} failed. Waiting for the end of {', '.join(others)}.")
 

@@ -207,6 +207,23 @@ def test_equal_seeds_give_equal_models_and_other_seeds_others(tmp_path: Path) ->
         assert not np.array_equal(values, _weights(one.model)[name]), name
 
 
+def test_an_epoch_in_one_call_is_its_steps_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = _train(_HYPERPARAMETERS, tmp_path / "at_once").model
+    by_itself = TwoTowerModel.compile
+    monkeypatch.setattr(
+        TwoTowerModel,
+        "compile",
+        lambda model, optimizer, steps_per_execution: by_itself(model, optimizer=optimizer),
+    )
+    one_by_one = _train(_HYPERPARAMETERS, tmp_path / "one_by_one").model
+    steps = _HYPERPARAMETERS.epochs * (len(_TRAIN) // _HYPERPARAMETERS.batch_size)
+    assert at_once.optimizer.iterations == one_by_one.optimizer.iterations == steps
+    for name, values in _weights(one_by_one).items():
+        np.testing.assert_allclose(_weights(at_once)[name], values, atol=1e-5, err_msg=name)
+
+
 def test_stops_early_and_restores_every_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
