@@ -19,7 +19,7 @@ def test_every_preset_is_valid_complete_and_described() -> None:
         header = [line for line in text.splitlines() if line.startswith("#")]
         assert any(f"--preset {name}" in line for line in header)
         written = {line.split(" = ")[0] for line in text.splitlines() if " = " in line}
-        of_places = ("beam.", "metadata.", "artifacts.")
+        of_places = ("beam.", "metadata.", "artifacts.", "local.")
         keys = [key for key in config_keys() if not key.startswith(of_places)]
         missing = {key.split(".")[1] for key in keys} - written
         missing -= {"cache", "slices", "slice_floors", "trials", "distribution"}  # of a user
