@@ -211,12 +211,15 @@ class TwoTowerModel(tfrs.Model):
     def make_train_function(
         self, force: bool = False
     ) -> Callable[[Iterator[Batch]], dict[str, tf.Tensor]]:
-        """What `fit` repeats: `steps_per_execution` steps, not rewritten by autograph.
+        """What `fit` repeats: `steps_per_execution` steps, or one where devices share a batch.
 
         Autograph has nothing to convert here, and takes most of a short training on TF 2.16.
         """
         if force or getattr(self, "train_function", None) is None:
             step = tf.function(distribution.step_of(self.train_step), autograph=False)
+
+            def one_step(iterator: Iterator[Batch]) -> dict[str, tf.Tensor]:
+                return step(next(iterator))
 
             def steps(iterator: Iterator[Batch]) -> dict[str, tf.Tensor]:
                 return tf.while_loop(
@@ -226,7 +229,9 @@ class TwoTowerModel(tfrs.Model):
                     parallel_iterations=1,
                 )[1]
 
-            self.train_function = tf.function(steps, autograph=False)
+            # Within a graph, what is dealt out to several devices cannot be read.
+            several = tf.distribute.get_strategy().num_replicas_in_sync > 1
+            self.train_function = one_step if several else tf.function(steps, autograph=False)
         return self.train_function
 
 

@@ -91,7 +91,8 @@ def train(
     with strategy.scope():
         model = build()
         # An epoch is one call: between two calls Python would take a tenth of the time of a step.
-        model.compile(optimizer=optimizer_of(hyperparameters, steps), steps_per_execution=steps)
+        at_once = steps if strategy.num_replicas_in_sync == 1 else 1
+        model.compile(optimizer=optimizer_of(hyperparameters, steps), steps_per_execution=at_once)
         # With every variable in place the step is traced once instead of twice.
         model.optimizer.build(model.trainable_variables)
     early_stopping = None
