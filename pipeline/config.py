@@ -127,8 +127,9 @@ class ServingSection(Section):
     """What is exported.
 
     Attributes:
-        seen_table: Whether the model knows the train events of its queries. Without them it cannot
-            leave out what somebody has seen: callers send the events.
+        seen_table: Whether the model knows the train events of its queries, and the query features
+            that it reads. Without them it cannot leave out what somebody has seen: callers send the
+            events, and the features.
     """
 
     seen_table: bool = True

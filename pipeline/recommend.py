@@ -150,8 +150,8 @@ class _PushedModel:
 
         Args:
             name: Name of the signature.
-            inputs: Its inputs, as nested lists; the query features that it takes besides are told
-                to be missing.
+            inputs: Its inputs, as nested lists; the query features that it takes besides are not
+                told.
             outputs: What it has to give.
 
         Raises:

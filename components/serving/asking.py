@@ -17,7 +17,7 @@ def ask(signature: Any, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
     Args:
         signature: One of the model's `signatures`.
         inputs: Arrays or nested lists by name. One that is left out gets its default, and a query
-            feature is told to be missing.
+            feature is not told.
     """
     _, specifications = signature.structured_input_signature
     types = {name: specification.dtype for name, specification in specifications.items()}

@@ -1,4 +1,4 @@
-"""What is known of each query: its train events, in order of time."""
+"""What is known of each query: its train events, in order of time, and its features."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ class QueryEvents:
         candidate: Positions in the candidate vocabulary [events], int64.
         time: When each event was [events], int64.
         splits: Where those of each query begin and end [queries + 1], int64.
+        features: Transformed query features by name, each [queries] or [queries, labels], of the
+            latest event of each query; none where nothing is known.
     """
 
     candidate: np.ndarray
     time: np.ndarray
     splits: np.ndarray
+    features: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def in_train(cls, train_split: Interactions, queries: int) -> QueryEvents:
@@ -31,11 +34,15 @@ class QueryEvents:
 
         Args:
             train_split: Its interactions.
-            queries: Size of the query vocabulary.
+            queries: Size of the query vocabulary, every query of which has an event where there
+                are features.
         """
         order = np.lexsort([train_split.time, train_split.query])
         splits = np.searchsorted(train_split.query[order], np.arange(queries + 1))
-        return cls(train_split.candidate[order], train_split.time[order], splits)
+        features = {
+            name: values[order[splits[1:] - 1]] for name, values in train_split.features.items()
+        }
+        return cls(train_split.candidate[order], train_split.time[order], splits, features)
 
     @classmethod
     def nothing(cls, queries: int) -> QueryEvents:

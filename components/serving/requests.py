@@ -17,6 +17,7 @@ from components.serving.context import (
     row_numbers,
 )
 from components.serving.known_events import KnownEvents
+from components.serving.known_features import KnownFeatures
 from components.serving.tensors import distinct, for_each, one_per_row, seconds
 from components.transform import preprocessing
 from components.transform.graph import TransformGraph
@@ -27,7 +28,8 @@ class Requests:
 
     Args:
         catalogue: The catalogue.
-        known_events: What is known of each query.
+        known_events: The train events of each query.
+        known_features: What else is known of each query.
         history_length: Events that a request reads at most.
         transform_graph: The transform graph.
         definition: The dataset's definition.
@@ -37,12 +39,14 @@ class Requests:
         self,
         catalogue: Catalogue,
         known_events: KnownEvents,
+        known_features: KnownFeatures,
         history_length: int,
         transform_graph: TransformGraph,
         definition: DatasetDefinition,
     ) -> None:
         self._catalogue = catalogue
         self._known_events = known_events
+        self._known_features = known_features
         self._history_length = history_length
         self._transform_graph = transform_graph
         self._definition = definition
@@ -55,11 +59,17 @@ class Requests:
         Args:
             query_id: Raw query ids [B], string.
             request_time: When they ask [B] or [1], int64; negative for now.
-            features: Raw query features by name, each [B] or [1].
+            features: Raw query features by name, each [B] or [1]; what the train split says of a
+                query holds where they are missing.
         """
-        transformed = self._transformed(query_id, features)
+        requests = tf.shape(query_id, tf.int64)[0]
+        told = {
+            f"{preprocessing.QUERY}_{name}": _is_told(for_each(values, requests))
+            for name, values in features.items()
+        }
+        transformed = self._known_features.add(self._transformed(query_id, features), told)
         events, times = self._known_events.of(transformed[preprocessing.QUERY])
-        now = _times(request_time, tf.shape(query_id, tf.int64)[0])
+        now = _times(request_time, requests)
         return self._context(events, times, now, transformed), events
 
     def by_events(
@@ -75,7 +85,7 @@ class Requests:
             events: Keys or ids of candidates [B, any], string, in any order.
             event_times: When each was [B, any] or [1, 1], int64; negative where not known.
             request_time: As in `by_query`.
-            features: As in `by_query`.
+            features: Raw query features by name, each [B] or [1].
         """
         requests = tf.shape(events, tf.int64)[0]
         now = _times(request_time, requests)
@@ -113,8 +123,7 @@ class Requests:
         columns = {self._definition.query_id: one_per_row(query_id)}
         for name, values in features.items():
             values = for_each(values, tf.shape(query_id, tf.int64)[0])
-            exists = values != "" if values.dtype == tf.string else values >= 0
-            columns[name] = tf.sparse.retain(one_per_row(values), exists)
+            columns[name] = tf.sparse.retain(one_per_row(values), _is_told(values))
         return self._transform_graph(columns)
 
     def _context(
@@ -139,6 +148,11 @@ class Requests:
         return QueryContext(
             transformed[preprocessing.QUERY], history, ages, seen, query_features(transformed)
         )
+
+
+def _is_told(values: tf.Tensor) -> tf.Tensor:
+    """Whether raw features are not missing, bool."""
+    return values != "" if values.dtype == tf.string else values >= 0
 
 
 def _times(request_time: tf.Tensor, requests: tf.Tensor) -> tf.Tensor:

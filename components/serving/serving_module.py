@@ -41,6 +41,7 @@ from components.serving.interface import (
     K,
 )
 from components.serving.known_events import KnownEvents
+from components.serving.known_features import KnownFeatures
 from components.serving.query_events import QueryEvents
 from components.serving.requests import Requests
 from components.serving.scorers import VectorScorer
@@ -78,8 +79,17 @@ class RetrievalServing(tf.Module):
         self.scorer = index.scorer
         self.catalogue = Catalogue(candidates, transform_graph, definition)
         self.known_events = KnownEvents(events)
+        read = {f"{preprocessing.QUERY}_{name}" for name in self.scorer.query_features}
+        self.known_features = KnownFeatures(
+            {name: values for name, values in events.features.items() if name in read}
+        )
         self._requests = Requests(
-            self.catalogue, self.known_events, history_length, transform_graph, definition
+            self.catalogue,
+            self.known_events,
+            self.known_features,
+            history_length,
+            transform_graph,
+            definition,
         )
         self._evaluation = EvaluationGraph(
             self.scorer, self.catalogue, self.known_events, transform_graph, definition
@@ -150,8 +160,9 @@ class RetrievalServing(tf.Module):
             k: How many candidates [B], int32, from 1 to N; `USUAL_K` for `SERVED`.
             request_time: When the request is made [B], int64, in the unit of event times; negative
                 for now. Events of that very time or after it are no context, but are seen.
-            features: Raw query features that the scorer reads, each [B]; an empty string, a
-                negative number or NaN where missing.
+            features: Raw query features that the scorer reads, each [B]. Where one is missing (an
+                empty string, a negative number or NaN), what the train split says of the query
+                holds.
 
         Returns:
             Title, id (string) and score (float32) [B, K], best first, where K is the highest count;

@@ -83,7 +83,7 @@ class TrainData:
         Args:
             index: The index.
             model: The Model artifact.
-            seen_table: Whether the model knows the events of its queries.
+            seen_table: Whether the model knows the events and features of its queries.
             only: Names of the signatures to save; None for all.
 
         Returns:

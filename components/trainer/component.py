@@ -55,7 +55,7 @@ class RetrievalTrainer(base_component.BaseComponent):
         hyperparameters: Of model and training.
         preset: Name of the preset that they come from, for the manifest of the model.
         index: What the index of the model has to be.
-        seen_table: Whether the model is to know the events of its queries.
+        seen_table: Whether the model is to know the events and features of its queries.
         checkpoints: Folder where a training that is killed leaves what the next one goes on from;
             None for no checkpoints.
         best_hyperparameters: Values that a Tuner found, which replace those of `hyperparameters`.

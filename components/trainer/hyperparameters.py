@@ -29,7 +29,7 @@ class Hyperparameters:
         hidden_units: Width of a hidden layer over the channels, whose output is added to their sum;
             0 for none.
         query_features: Let the query tower read the query's labels and buckets, which a request
-            then has to bring.
+            brings, or the served model knows of a query in the train split.
         candidate_bias: Give each candidate a learned bias, started at its log popularity.
         candidate_features: Let the towers read the labels and buckets of candidates: of those that
             are scored, and of those that events are about.

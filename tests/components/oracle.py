@@ -80,6 +80,10 @@ class Oracle:
                 self.popularity[title[0].decode()] += 1
         self.rows = self._eval_rows(examples)
 
+    def features(self, user: str) -> dict[str, int]:
+        """Label or bucket of each feature of a user who has eval rows."""
+        return next(row.features for row in self.rows if row.user == user)
+
     def metrics(self, score: Score) -> dict[SliceName, Metrics]:
         """Metrics by slice, None for all rows, of a model that serves what it is evaluated by."""
         sums: dict[SliceName, Metrics] = collections.defaultdict(

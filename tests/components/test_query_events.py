@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +31,16 @@ def test_by_hand() -> None:
     assert events.time.tolist() == [7, 10, 20, 30, 30, 30]
     listed = events.candidates_of(np.array([2, -1, 1, 0, 2]))
     assert listed.to_list() == [[3, 3, 4, 4, 0], [], [], [1], [3, 3, 4, 4, 0]]
+
+
+def test_features_are_those_of_the_latest_event() -> None:
+    train = interactions([(1, 4, 30), (0, 1, 7), (1, 3, 10), (1, 0, 20)])
+    labels = np.array([[1, 0], [0, 1], [0, 0], [1, 1]], np.float32)
+    features = {"query_age": np.array([5, 2, 3, 4]), "query_group": labels}
+    events = QueryEvents.in_train(dataclasses.replace(train, features=features), queries=2)
+    assert events.features["query_age"].tolist() == [2, 5]
+    assert events.features["query_group"].tolist() == [[0, 1], [1, 0]]
+    assert not QueryEvents.nothing(2).features
 
 
 @settings(deadline=None)

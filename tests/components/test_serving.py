@@ -105,7 +105,7 @@ class Known:
 def known(artifacts: Artifacts) -> Known:
     inputs = {name: [artifact] for name, artifact in artifacts.training_inputs().items()}
     oracle = Oracle(artifacts.examples, artifacts.transform_graph)
-    return Known(TrainData.read(inputs, with_history=False), oracle)
+    return Known(TrainData.read(inputs, with_history=True), oracle)
 
 
 class Serving:
@@ -278,6 +278,8 @@ def test_a_request_brings_the_features_that_are_read(known: Known) -> None:
         {"query_bucketized_user_age": 0, "query_user_occupation_label": 0},
         {"query_user_gender": 0, "query_bucketized_user_age": 6},
     ]
+    # What somebody known does not tell is what train says.
+    known_features = serving.oracle.features("5")
     given = {
         "user_gender": tf.constant([1, -1, -1, 0], tf.int64),
         "bucketized_user_age": tf.constant([25.0, np.nan, 1.0, 56.0]),
@@ -286,7 +288,7 @@ def test_a_request_brings_the_features_that_are_read(known: Known) -> None:
     answer = serving.recommend(users, request_time=[_NOW], **given)
     expected = [
         serving.scores(serving.events(user), _NOW, user, found)
-        for user, found in zip(users, features, strict=True)
+        for user, found in zip(users, [features[0], known_features, *features[2:]], strict=True)
     ]
     _assert_lists(answer, expected)
     sitting = [("unknown", _NOW - 5), (serving.oracle.titles[7], _NOW - 1)]
@@ -295,10 +297,18 @@ def test_a_request_brings_the_features_that_are_read(known: Known) -> None:
         [events] * 4, event_times=[times], request_time=[_NOW], **given
     )
     _assert_lists(answer, [serving.scores(sitting, _NOW, features=found) for found in features])
-    # The default signature has no features to give: all are missing.
-    answer = serving.module.serve(tf.constant(["5"]))
-    later = {"query_bucketized_user_age": 7}
-    _assert_lists(answer, [serving.scores(serving.events("5"), 4 * _NOW, "5", later)])
+    # Some of them may be told, and others not.
+    told = {**{name: values[:1] for name, values in given.items()}, "user_gender": given["user_gender"][1:2]}
+    answer = serving.recommend(["5"], request_time=[_NOW], **told)
+    mixed = {**features[0], "query_user_gender": known_features["query_user_gender"]}
+    _assert_lists(answer, [serving.scores(serving.events("5"), _NOW, "5", mixed)])
+    # The default signature has no features to give.
+    answer = serving.module.serve(tf.constant(["5", "nobody"]))
+    later = [
+        serving.scores(serving.events("5"), 4 * _NOW, "5", known_features),
+        serving.scores([], 4 * _NOW, "nobody", {"query_bucketized_user_age": 7}),
+    ]
+    _assert_lists(answer, later)
 
 
 def test_requests_that_train_does_not_know_are_told_apart(known: Known) -> None:
