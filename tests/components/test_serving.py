@@ -298,7 +298,8 @@ def test_a_request_brings_the_features_that_are_read(known: Known) -> None:
     )
     _assert_lists(answer, [serving.scores(sitting, _NOW, features=found) for found in features])
     # Some of them may be told, and others not.
-    told = {**{name: values[:1] for name, values in given.items()}, "user_gender": given["user_gender"][1:2]}
+    told = {name: values[:1] for name, values in given.items()}
+    told["user_gender"] = given["user_gender"][1:2]
     answer = serving.recommend(["5"], request_time=[_NOW], **told)
     mixed = {**features[0], "query_user_gender": known_features["query_user_gender"]}
     _assert_lists(answer, [serving.scores(serving.events("5"), _NOW, "5", mixed)])
