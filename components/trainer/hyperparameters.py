@@ -55,6 +55,8 @@ class Hyperparameters:
         session_dropout: Share of the events of the session channels left out in training.
         hidden_dropout: Share of the hidden layer dropped in training.
         query_dropout: Share of the query tower's output dropped in training.
+        feature_dropout: Share of the training examples whose query features are missing, all of
+            them, so that a request is answered that does not tell them.
         returning_share: Share of the training examples whose query comes as a visitor who returns
             long after: with all its other train events, and none of them recent.
         unread_share: Lowest and highest share of the other train events that a training example
@@ -91,6 +93,7 @@ class Hyperparameters:
     session_dropout: float = 0.2
     hidden_dropout: float = 0.3
     query_dropout: float = 0.5
+    feature_dropout: float = 0.0
     returning_share: float = 0.1
     unread_share: tuple[float, float] = (0.0, 0.0)
     seed: int = 42
@@ -114,6 +117,7 @@ class Hyperparameters:
             "session_dropout",
             "hidden_dropout",
             "query_dropout",
+            "feature_dropout",
             "returning_share",
         ):
             if not 0 <= getattr(self, name) < 1:

@@ -127,8 +127,9 @@ class QueryTower(tf.Module):
             # Ones and zeros instead of a row for the unknown, which would never be trained.
             known = tf.cast(context.query != UNKNOWN, tf.float32)[:, None]
             vectors += known * tf.gather(self.query_embedding, tf.maximum(context.query, 0))
+        features = self._features(context, dropout_seed)
         for name, kernel in self.feature_vectors.items():
-            values = context.features[name]
+            values = features[name]
             one_hot = values if values.shape.rank == 2 else tf.one_hot(values, kernel.shape[0])
             vectors += tf.matmul(one_hot, kernel)
         if hyperparameters.history != "none":
@@ -140,6 +141,27 @@ class QueryTower(tf.Module):
         if hyperparameters.candidate_bias:
             return tf.concat([vectors, tf.ones_like(vectors[:, :1])], axis=1)
         return vectors
+
+    def _features(
+        self, context: QueryContext, dropout_seed: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
+        """Transformed query features by name; in training, all of them missing for some."""
+        dropout = self._hyperparameters.feature_dropout
+        if dropout_seed is None or not dropout or not self.feature_vectors:
+            return context.features
+        # Four seeds of a step are taken.
+        seed = tf.random.experimental.stateless_fold_in(dropout_seed, 4)
+        told = tf.random.stateless_uniform(tf.shape(context.query), seed) >= dropout
+
+        def where_told(values: tf.Tensor, width: int) -> tf.Tensor:
+            if values.shape.rank == 1:
+                return tf.where(told, values, width - 1)  # the last bucket is for missing values
+            return tf.where(told[:, None], values, 0.0)
+
+        return {
+            name: where_told(context.features[name], kernel.shape[0])
+            for name, kernel in self.feature_vectors.items()
+        }
 
     def _of_events(
         self, context: QueryContext, dropout_seed: tf.Tensor | None, whole: tf.Tensor | None

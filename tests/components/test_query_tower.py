@@ -267,6 +267,26 @@ def test_dropped_events_do_not_count_and_the_others_count_for_them() -> None:
         assert 0.4 < np.mean(summed > 0) < 0.6
 
 
+def test_some_examples_tell_no_feature_and_the_others_all() -> None:
+    off = {f"{of}_dropout": 0.0 for of in ("history", "session", "hidden", "query")}
+    hyperparameters = dataclasses.replace(_HYPERPARAMETERS, **off, feature_dropout=0.25)  # type: ignore[arg-type]
+    tower = _tower(hyperparameters)
+    request = _REQUESTS[3]
+    context = contexts([request] * 400, _LABELS)
+    vectors = tower(context, tf.constant([8, 3], tf.int64)).numpy()[:, :-1]
+    by_hand = NumpyTower(tower, hyperparameters)
+    told, untold = (
+        by_hand.vector(dataclasses.replace(request, features=features))[:-1]
+        # Of an age the last bucket, of a group no label at all.
+        for features in (request.features, {"query_age": _WIDTHS["query_age"] - 1})
+    )
+    is_told = np.isclose(vectors, told, atol=1e-5).all(axis=1)
+    is_untold = np.isclose(vectors, untold, atol=1e-5).all(axis=1)
+    assert (is_told ^ is_untold).all()
+    assert 0.15 < is_untold.mean() < 0.35
+    np.testing.assert_allclose(tower(context).numpy()[:, :-1], [told] * 400, atol=1e-5)
+
+
 def test_the_bias_coordinate_is_never_dropped() -> None:
     vectors = _tower(_HYPERPARAMETERS)(contexts(_REQUESTS, _LABELS), tf.constant([1, 2], tf.int64))
     assert vectors.numpy()[:, -1].tolist() == [1.0] * len(_REQUESTS)
