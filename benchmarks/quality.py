@@ -52,7 +52,7 @@ class Result:
 
 _STRICT = "train events strictly before"
 _SESSION = "all train events; for the session those strictly before"
-_ALL = "all train events, no time"
+_ALL = "all train events, no time; age, gender and occupation"
 _ROLLING = "train and its own earlier eval events (rolling)"
 RESULTS = (
     Result("default", "random", _STRICT),
