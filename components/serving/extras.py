@@ -45,7 +45,7 @@ def write(
         data: What it was trained on.
         metrics: What it reached on the valid split.
         index: What its index is.
-        seen_table: Whether it knows the events of its queries.
+        seen_table: Whether it knows the events of its queries, and the features it reads.
         preset: Preset of the run.
     """
     tf.io.gfile.makedirs(f"{folder}/{EXTRAS}")

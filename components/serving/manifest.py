@@ -41,7 +41,7 @@ class Manifest:
         files: SHA-256, hexadecimal, of each file but the manifest itself, by relative path.
         index: What finds the candidates, see `indexes.choice.Choice.described`; and the kind and
             the recall that were asked for. A manifest without it is of a model that ranks all.
-        seen_table: Whether it knows the train events of its queries.
+        seen_table: Whether it knows the train events of its queries, and the features it reads.
         split: How the events were split that it was trained on, as JSON; empty in a model of an
             earlier release.
         schema_version: `SCHEMA_VERSION` when it was written.
