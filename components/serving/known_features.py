@@ -29,8 +29,8 @@ class KnownFeatures(tf.Module):
 
         Args:
             transformed: Transformed features by name, each [B] or [B, labels].
-            told: Whether each request tells a feature [B], bool, by the name of the transformed
-                feature; a feature that is not there is told by none.
+            told: Whether each request tells a feature [B] or [1], bool, by the name of the
+                transformed feature; a feature that is not there is told by none.
         """
         query = transformed[QUERY]
         added = dict(transformed)

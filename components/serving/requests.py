@@ -62,14 +62,12 @@ class Requests:
             features: Raw query features by name, each [B] or [1]; what the train split says of a
                 query holds where they are missing.
         """
-        requests = tf.shape(query_id, tf.int64)[0]
         told = {
-            f"{preprocessing.QUERY}_{name}": _is_told(for_each(values, requests))
-            for name, values in features.items()
+            f"{preprocessing.QUERY}_{name}": _is_told(values) for name, values in features.items()
         }
         transformed = self._known_features.add(self._transformed(query_id, features), told)
         events, times = self._known_events.of(transformed[preprocessing.QUERY])
-        now = _times(request_time, requests)
+        now = _times(request_time, tf.shape(query_id, tf.int64)[0])
         return self._context(events, times, now, transformed), events
 
     def by_events(

@@ -297,12 +297,17 @@ def test_a_request_brings_the_features_that_are_read(known: Known) -> None:
         [events] * 4, event_times=[times], request_time=[_NOW], **given
     )
     _assert_lists(answer, [serving.scores(sitting, _NOW, features=found) for found in features])
-    # Some of them may be told, and others not.
+    # Some of them may be told, and others not; here for all requests at once.
     told = {name: values[:1] for name, values in given.items()}
     told["user_gender"] = given["user_gender"][1:2]
-    answer = serving.recommend(["5"], request_time=[_NOW], **told)
-    mixed = {**features[0], "query_user_gender": known_features["query_user_gender"]}
-    _assert_lists(answer, [serving.scores(serving.events("5"), _NOW, "5", mixed)])
+    answer = serving.recommend(["5", "nobody"], request_time=[_NOW], **told)
+    known_gender = {"query_user_gender": known_features["query_user_gender"]}
+    ungendered = {name: of for name, of in features[0].items() if name not in known_gender}
+    mixed = [
+        serving.scores(serving.events("5"), _NOW, "5", {**ungendered, **known_gender}),
+        serving.scores([], _NOW, "nobody", ungendered),
+    ]
+    _assert_lists(answer, mixed)
     # The default signature has no features to give.
     answer = serving.module.serve(tf.constant(["5", "nobody"]))
     later = [
